@@ -1,0 +1,5 @@
+//! YAML -> raw -> compiled plan.
+
+mod scrape;
+
+pub use scrape::{FileDiscovery, ScrapeConfig, TargetGroup};

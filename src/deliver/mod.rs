@@ -1,0 +1,11 @@
+//! What to send when: notifications, the outbox, retry. Nothing is sent here.
+
+mod notification;
+mod receiver;
+
+pub use notification::{Notification, Outcome, Reason};
+pub use receiver::{
+    BasicAuth, Channel, ConsoleConfig, EmailConfig, HttpConfig, Integration, PagerdutyConfig, PagerdutyImage,
+    PagerdutyLink, Receiver, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget, SmtpSecurity,
+    TlsConfig, WebhookConfig,
+};

@@ -1,0 +1,142 @@
+//! A notification: what one integration of one receiver is told about one group of alerts.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Alert, AlertStatus, Labels, Timestamp, TraceId};
+use crate::template::{AlertData, NotificationData};
+
+/// What one integration is told. Fixed when it is decided and written to the store before the first attempt, so that
+/// every attempt says the same under the same key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// The receiver's name.
+    pub receiver: String,
+    /// The channel's name as in `<channel>_configs`.
+    pub channel: String,
+    /// The number of the integration in its receiver, from 0.
+    pub integration: usize,
+    /// The group: `{root matchers}/{child matchers}:{labels}`.
+    pub group_key: String,
+    /// The labels that the group has in common by `group_by`.
+    pub group_labels: Labels,
+    /// The labels of the route.
+    #[serde(default)]
+    pub route_labels: Labels,
+    /// The alerts, sorted; ends in the future do not show.
+    pub alerts: Vec<Alert>,
+    /// When it was decided; alerts are firing or resolved as of then.
+    pub decided_at: Timestamp,
+    /// Why it is sent.
+    pub reason: Reason,
+    /// The batch of samples that caused it.
+    #[serde(default)]
+    pub trace: TraceId,
+}
+
+/// Why a notification is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The group fires and this integration was not told yet.
+    FirstNotification,
+    /// Alerts fire that this integration was not told of.
+    NewAlerts,
+    /// Nothing fires any more.
+    AllResolved,
+    /// Some alerts have ended.
+    SomeResolved,
+    /// Nothing changed since the repeat interval began.
+    RepeatInterval,
+}
+
+impl Reason {
+    /// For people and for `.NotificationReason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::FirstNotification => "first notification",
+            Reason::NewAlerts => "new alerts in group",
+            Reason::AllResolved => "all alerts resolved",
+            Reason::SomeResolved => "alerts resolved in group",
+            Reason::RepeatInterval => "repeat interval elapsed",
+        }
+    }
+}
+
+impl Notification {
+    /// Firing if any alert fires.
+    pub fn status(&self) -> AlertStatus {
+        let firing = self.alerts.iter().any(|alert| alert.status(self.decided_at) == AlertStatus::Firing);
+        if firing { AlertStatus::Firing } else { AlertStatus::Resolved }
+    }
+
+    /// The key by which receivers recognise the group: the SHA-256 of the group key in hexadecimal.
+    pub fn dedup_key(&self) -> String {
+        let mut key = String::with_capacity(64);
+        for byte in Sha256::digest(self.group_key.as_bytes()) {
+            key.push_str(&format!("{byte:02x}"));
+        }
+        key
+    }
+
+    /// What templates see; `now` is the time of the decision, so that every attempt renders alike.
+    pub fn template_data(&self, external_url: &str) -> NotificationData {
+        let alerts: Vec<AlertData> = self
+            .alerts
+            .iter()
+            .map(|alert| AlertData {
+                status: alert.status(self.decided_at),
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                starts_at: alert.starts_at,
+                ends_at: alert.ends_at.filter(|end| *end <= self.decided_at),
+                generator_url: alert.generator_url.clone(),
+                fingerprint: alert.fingerprint().to_string(),
+            })
+            .collect();
+        NotificationData {
+            receiver: self.receiver.clone(),
+            status: self.status(),
+            reason: self.reason.as_str().to_owned(),
+            group_labels: self.group_labels.clone(),
+            common_labels: common(self.alerts.iter().map(|alert| &alert.labels)),
+            common_annotations: common(self.alerts.iter().map(|alert| &alert.annotations)),
+            route_labels: self.route_labels.clone(),
+            external_url: external_url.to_owned(),
+            now: self.decided_at,
+            alerts,
+        }
+    }
+}
+
+/// The pairs that all of `sets` hold.
+fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Labels {
+    let Some(first) = sets.next() else { return Labels::default() };
+    let mut kept: Vec<(&str, &str)> = first.iter().collect();
+    for set in sets {
+        kept.retain(|(name, value)| set.get(name) == *value);
+    }
+    Labels::from_pairs(kept)
+}
+
+/// How an attempt at sending ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The other side has taken it.
+    Delivered,
+    /// It may work later: no connection, a time-out, 429, 5xx.
+    Retry {
+        /// What went wrong; no secrets.
+        error: String,
+        /// How long the other side asks us to wait (`Retry-After`).
+        after: Option<Duration>,
+    },
+    /// It will never work as it is: refused credentials, an invalid payload.
+    Rejected {
+        /// What went wrong; no secrets.
+        error: String,
+    },
+}

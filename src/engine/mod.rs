@@ -1,0 +1,1 @@
+//! The one owner of all decisions: inputs in, effects out.

@@ -1,0 +1,1 @@
+//! The reference evaluator: what an expression yields at a moment.

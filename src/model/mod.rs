@@ -1,0 +1,21 @@
+//! The words that every other layer speaks: labels, samples, matchers, time, alerts, diagnostics.
+//!
+//! Nothing here decides anything; these are values with their laws.
+
+mod alert;
+mod diagnostic;
+mod duration;
+mod labels;
+mod matcher;
+mod sample;
+mod time;
+mod trace;
+
+pub use alert::{Alert, AlertStatus};
+pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_json, render_text};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
+pub use time::Timestamp;
+pub use trace::TraceId;

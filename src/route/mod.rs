@@ -1,0 +1,1 @@
+//! The route tree, grouping and dedup: who is told of which alerts, and why.

@@ -1,0 +1,25 @@
+//! Series and their recent samples: the index, the windows, what is kept and for how long.
+
+mod relabel;
+
+use std::borrow::Cow;
+
+use crate::model::{Labels, Matcher, Sample, Timestamp};
+
+pub use relabel::{RelabelAction, RelabelRule};
+
+/// The samples of one series inside a stretch of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch<'a> {
+    /// The series.
+    pub labels: Cow<'a, Labels>,
+    /// Its samples, oldest first, no two at the same time; staleness markers included.
+    pub samples: Cow<'a, [Sample]>,
+}
+
+/// Where an evaluation finds its samples.
+pub trait Querier {
+    /// The series that satisfy every matcher, each with its samples after `after` and not after `until`; series without
+    /// such samples are left out. In order of their labels.
+    fn select(&self, matchers: &[Matcher], after: Timestamp, until: Timestamp) -> Vec<Stretch<'_>>;
+}

@@ -1,0 +1,1 @@
+//! The simulated clock and inboxes: one driver behind every rehearsal.
