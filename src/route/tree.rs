@@ -1,0 +1,167 @@
+//! The route tree: which receivers are told of an alert, and how its notifications are grouped and timed.
+
+use std::time::Duration;
+
+use crate::model::{Labels, Matcher};
+
+/// A route with everything inherited already. The root matches every alert.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Who is told.
+    pub receiver: String,
+    /// Which alerts share a notification.
+    pub group_by: GroupBy,
+    /// What an alert must match, besides its parents' matchers.
+    pub matchers: Vec<Matcher>,
+    /// Whether the siblings after this route are tried too when it matches.
+    pub continues: bool,
+    /// How long a new group waits for more alerts.
+    pub group_wait: Duration,
+    /// The distance of notifications about changes of a group.
+    pub group_interval: Duration,
+    /// After how long an unchanged group is told of again.
+    pub repeat_interval: Duration,
+    /// Labels of the route, for templates.
+    pub labels: Labels,
+    /// The routes below, tried in order.
+    pub routes: Vec<Route>,
+}
+
+/// Which labels make a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    /// All labels: every alert is its own group (`group_by: ['...']`).
+    All,
+    /// These labels; none of them for one group.
+    Labels(Vec<String>),
+}
+
+/// A route that an alert came to, with the key that names it.
+#[derive(Clone, Debug)]
+pub struct Match<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// `{root matchers}/{child matchers}`: stable while the matchers on its path are.
+    pub key: String,
+}
+
+impl Route {
+    /// The routes that `labels` come to: depth first, left to right; after a matching child only with `continue`; a route
+    /// itself only if none of its children matched.
+    pub fn matching(&self, labels: &Labels) -> Vec<Match<'_>> {
+        let mut matches = Vec::new();
+        self.collect(labels, "", &mut matches);
+        matches
+    }
+
+    fn collect<'a>(&'a self, labels: &Labels, parent_key: &str, matches: &mut Vec<Match<'a>>) -> bool {
+        if !self.matchers.iter().all(|matcher| matcher.matches(labels)) {
+            return false;
+        }
+        let key = self.key_below(parent_key);
+        let before = matches.len();
+        for child in &self.routes {
+            if child.collect(labels, &key, matches) && !child.continues {
+                break;
+            }
+        }
+        if matches.len() == before {
+            matches.push(Match { route: self, key });
+        }
+        true
+    }
+
+    /// The route at `key`, if the tree has it; the first in order where several share their matchers.
+    pub fn find(&self, key: &str) -> Option<&Route> {
+        self.find_below("", key)
+    }
+
+    fn find_below(&self, parent_key: &str, key: &str) -> Option<&Route> {
+        let own = self.key_below(parent_key);
+        if own == key {
+            return Some(self);
+        }
+        if !key.starts_with(&own) {
+            return None;
+        }
+        self.routes.iter().find_map(|child| child.find_below(&own, key))
+    }
+
+    fn key_below(&self, parent_key: &str) -> String {
+        let matchers: Vec<String> = self.matchers.iter().map(ToString::to_string).collect();
+        let separator = if parent_key.is_empty() { "" } else { "/" };
+        format!("{parent_key}{separator}{{{}}}", matchers.join(","))
+    }
+
+    /// The labels of an alert's group.
+    pub fn group_labels(&self, labels: &Labels) -> Labels {
+        match &self.group_by {
+            GroupBy::All => labels.clone(),
+            GroupBy::Labels(names) => labels.retain(|name| names.iter().any(|wanted| wanted == name)),
+        }
+    }
+
+    /// This route and all below it, parents first.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Route)) {
+        visit(self);
+        for child in &self.routes {
+            child.walk(visit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MatchOp;
+
+    fn route(receiver: &str, matchers: &[(&str, &str)], continues: bool, routes: Vec<Route>) -> Route {
+        let matchers = matchers.iter().map(|(n, v)| Matcher::new(*n, MatchOp::Regex, *v).expect("valid")).collect();
+        Route {
+            receiver: receiver.to_owned(),
+            group_by: GroupBy::Labels(vec!["alertname".to_owned()]),
+            matchers,
+            continues,
+            group_wait: Duration::from_secs(30),
+            group_interval: Duration::from_secs(300),
+            repeat_interval: Duration::from_secs(14_400),
+            labels: Labels::default(),
+            routes,
+        }
+    }
+
+    #[test]
+    fn first_match_deepest_and_continue() {
+        let tree = route(
+            "root",
+            &[],
+            false,
+            vec![
+                route("audit", &[("severity", ".+")], true, vec![]),
+                route("db", &[("team", "db")], false, vec![route("db-page", &[("severity", "page")], false, vec![])]),
+                route("late", &[("team", ".*")], false, vec![]),
+            ],
+        );
+        for (pairs, receivers) in [
+            (vec![("team", "db"), ("severity", "page")], vec!["audit", "db-page"]),
+            (vec![("team", "db")], vec!["db"]),
+            (vec![("team", "web")], vec!["late"]),
+            (vec![("severity", "page")], vec!["audit", "late"]),
+        ] {
+            let labels = Labels::from_pairs(pairs);
+            let found: Vec<_> = tree.matching(&labels).into_iter().map(|m| m.route.receiver.as_str()).collect();
+            assert_eq!(found, receivers, "{labels}");
+            for found in tree.matching(&labels) {
+                assert_eq!(tree.find(&found.key).map(|r| &r.receiver), Some(&found.route.receiver), "{}", found.key);
+            }
+        }
+    }
+
+    #[test]
+    fn the_root_takes_what_nobody_else_does() {
+        let tree = route("root", &[], false, vec![route("a", &[("team", "a")], false, vec![])]);
+        let found = tree.matching(&Labels::from_pairs([("team", "b")]));
+        assert_eq!(found[0].route.receiver, "root");
+        assert_eq!(found[0].key, "{}");
+    }
+}
