@@ -1,0 +1,5 @@
+//! What Watchbell tells of itself: ids, logs, metrics.
+
+mod ids;
+
+pub use ids::{Ids, SpanId};
