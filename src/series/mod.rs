@@ -1,12 +1,22 @@
-//! Series and their recent samples: the index, the windows, what is kept and for how long.
+//! Series and their recent samples: the index, the windows, what is kept and for how long; relabelling on the way in.
+//!
+//! [`Database`] owns the samples; an evaluation reads them through [`Querier`].
 
+mod database;
+mod index;
+mod limits;
 mod relabel;
+mod retention;
+mod window;
 
 use std::borrow::Cow;
 
 use crate::model::{Labels, Matcher, Sample, Timestamp};
 
-pub use relabel::{RelabelAction, RelabelRule};
+pub use database::{Appended, Database, SeriesRef, Stats};
+pub use limits::{AppendError, Limits};
+pub use relabel::{RelabelAction, RelabelRule, relabel};
+pub use retention::Retention;
 
 /// The samples of one series inside a stretch of time.
 #[derive(Clone, Debug, PartialEq)]
