@@ -1,5 +1,8 @@
 //! The outside world: sockets, files, the store, the clock. The only place with `async`.
 
 pub mod clock;
+pub mod http_client;
 pub mod ingest;
+pub mod secret;
 pub mod telemetry;
+pub mod tls;

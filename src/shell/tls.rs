@@ -1,0 +1,249 @@
+//! TLS for clients: what to trust, who we are, which name to expect. Used by HTTP and by mail.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::secret::{FileError, read_bounded};
+use crate::deliver::TlsConfig;
+
+/// The greatest size of a file with certificates or a key, in bytes.
+const PEM_FILE_SIZE_MAX: u64 = 4 << 20;
+
+/// Where systems keep the certificates that they trust; the first that exists is read.
+const MACHINE_ROOTS: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// TLS settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file holds nothing of what it should.
+    #[error("no {wanted} in {path}")]
+    Content {
+        /// What was looked for.
+        wanted: &'static str,
+        /// The file.
+        path: String,
+    },
+    /// Only one of certificate and key is given.
+    #[error("cert_file and key_file go together")]
+    HalfIdentity,
+    /// The expected name is no host name.
+    #[error("server_name `{0}` is not a host name")]
+    ServerName(String),
+    /// The parts do not fit together.
+    #[error("TLS settings: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// What the files of a [`TlsConfig`] held when they were read; equal material makes equal clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TlsMaterial {
+    /// Certificates to trust; `None` for the machine's.
+    pub(crate) roots: Option<Vec<CertificateDer<'static>>>,
+    /// Our certificate chain and the PEM text of its key.
+    pub(crate) identity: Option<(Vec<CertificateDer<'static>>, Pem)>,
+}
+
+/// A private key as PEM bytes; does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Pem(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl TlsMaterial {
+    /// Reads the files that `config` names.
+    pub(crate) async fn read(config: &TlsConfig) -> Result<TlsMaterial, TlsError> {
+        let roots = match &config.ca_file {
+            Some(path) => Some(certificates(path).await?),
+            None => None,
+        };
+        let identity = match (&config.cert_file, &config.key_file) {
+            (Some(cert_file), Some(key_file)) => {
+                let key = read_bounded(key_file, PEM_FILE_SIZE_MAX).await?;
+                if PrivateKeyDer::from_pem_slice(&key).is_err() {
+                    return Err(TlsError::Content { wanted: "private key", path: key_file.clone() });
+                }
+                Some((certificates(cert_file).await?, Pem(key)))
+            }
+            (None, None) => None,
+            _ => return Err(TlsError::HalfIdentity),
+        };
+        Ok(TlsMaterial { roots, identity })
+    }
+}
+
+async fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read_bounded(path, PEM_FILE_SIZE_MAX).await?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
+    if found.is_empty() {
+        return Err(TlsError::Content { wanted: "certificate", path: path.to_owned() });
+    }
+    Ok(found)
+}
+
+/// The certificates that this machine trusts (`SSL_CERT_FILE`, else the system's bundle); empty if it has none.
+pub(crate) async fn machine_certificates() -> Vec<CertificateDer<'static>> {
+    let named = std::env::var("SSL_CERT_FILE").ok();
+    let mut checked = RootCertStore::empty();
+    for path in named.iter().map(String::as_str).chain(MACHINE_ROOTS) {
+        if let Ok(found) = certificates(path).await {
+            return found.into_iter().filter(|certificate| checked.add(certificate.clone()).is_ok()).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// The settings of a TLS client: the ring provider; trusting `material.roots`, or the machine's certificates, or Mozilla's
+/// if the machine has none.
+///
+/// A `server_name` is the name that the certificate must be for; the name sent in the handshake stays the host's.
+pub(crate) async fn client_config(config: &TlsConfig, material: &TlsMaterial) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let verifier: Arc<dyn ServerCertVerifier> = if config.insecure_skip_verify {
+        Arc::new(TrustAnything { provider })
+    } else {
+        let roots = Arc::new(root_store(material).await?);
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        match &config.server_name {
+            Some(name) => Arc::new(ExpectName { name: server_name(name)?, verifier }),
+            None => verifier,
+        }
+    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    match &material.identity {
+        Some((chain, Pem(key))) => {
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| rustls::Error::General(error.to_string()))?;
+            Ok(builder.with_client_auth_cert(chain.clone(), key)?)
+        }
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+async fn root_store(material: &TlsMaterial) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    match &material.roots {
+        Some(roots) => {
+            for root in roots {
+                store.add(root.clone())?;
+            }
+        }
+        None => {
+            store.add_parsable_certificates(machine_certificates().await);
+            if store.is_empty() {
+                store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
+        }
+    }
+    Ok(store)
+}
+
+/// `name` as TLS wants it.
+pub(crate) fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| TlsError::ServerName(name.to_owned()))
+}
+
+/// Checks certificates against a name of its own instead of the host's.
+#[derive(Debug)]
+struct ExpectName {
+    name: ServerName<'static>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for ExpectName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// `insecure_skip_verify`: any certificate will do; its holder must still have the key.
+#[derive(Debug)]
+struct TrustAnything {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for TrustAnything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
