@@ -3,7 +3,8 @@
 mod notification;
 mod receiver;
 
-pub use notification::{Notification, Outcome, Reason};
+pub use crate::model::Reason;
+pub use notification::{Notification, Outcome};
 pub use receiver::{
     BasicAuth, Channel, ConsoleConfig, EmailConfig, HttpConfig, Integration, PagerdutyConfig, PagerdutyImage,
     PagerdutyLink, Receiver, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget, SmtpSecurity,

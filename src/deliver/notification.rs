@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Alert, AlertStatus, Labels, Timestamp, TraceId};
+use crate::model::{Alert, AlertStatus, Labels, Reason, Timestamp, TraceId};
 use crate::template::{AlertData, NotificationData};
 
 /// What one integration is told. Fixed when it is decided and written to the store before the first attempt, so that
@@ -34,35 +34,6 @@ pub struct Notification {
     /// The batch of samples that caused it.
     #[serde(default)]
     pub trace: TraceId,
-}
-
-/// Why a notification is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The group fires and this integration was not told yet.
-    FirstNotification,
-    /// Alerts fire that this integration was not told of.
-    NewAlerts,
-    /// Nothing fires any more.
-    AllResolved,
-    /// Some alerts have ended.
-    SomeResolved,
-    /// Nothing changed since the repeat interval began.
-    RepeatInterval,
-}
-
-impl Reason {
-    /// For people and for `.NotificationReason`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::FirstNotification => "first notification",
-            Reason::NewAlerts => "new alerts in group",
-            Reason::AllResolved => "all alerts resolved",
-            Reason::SomeResolved => "alerts resolved in group",
-            Reason::RepeatInterval => "repeat interval elapsed",
-        }
-    }
 }
 
 impl Notification {

@@ -7,6 +7,7 @@ mod diagnostic;
 mod duration;
 mod labels;
 mod matcher;
+mod reason;
 mod sample;
 mod time;
 mod trace;
@@ -16,6 +17,7 @@ pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_js
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
 pub use time::Timestamp;
 pub use trace::TraceId;

@@ -1,5 +1,14 @@
 //! Rules: groups and their timetable, the alert state machine, recording rules.
 
 mod definition;
+mod series;
+mod state;
+mod timetable;
 
 pub use definition::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
+pub use series::{alert_labels, alert_series, recorded_labels};
+pub use state::{
+    ActiveAlert, AlertState, Change, DuplicateLabels, Observation, PENDING_GRACE, Presence, RESOLVED_RETENTION,
+    RuleState, StepError, Transition,
+};
+pub use timetable::next_evaluation;
