@@ -1,5 +1,6 @@
 //! The route tree: which receivers are told of an alert, and how its notifications are grouped and timed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher};
@@ -37,62 +38,16 @@ pub enum GroupBy {
 }
 
 /// A route that an alert came to, with the key that names it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Match<'a> {
     /// The route.
     pub route: &'a Route,
-    /// `{root matchers}/{child matchers}`: stable while the matchers on its path are.
-    pub key: String,
+    /// `{root matchers}/{child matchers}`: stable while the matchers on its path are; a later sibling with the same
+    /// matchers has its number behind.
+    pub key: &'a str,
 }
 
 impl Route {
-    /// The routes that `labels` come to: depth first, left to right; after a matching child only with `continue`; a route
-    /// itself only if none of its children matched.
-    pub fn matching(&self, labels: &Labels) -> Vec<Match<'_>> {
-        let mut matches = Vec::new();
-        self.collect(labels, "", &mut matches);
-        matches
-    }
-
-    fn collect<'a>(&'a self, labels: &Labels, parent_key: &str, matches: &mut Vec<Match<'a>>) -> bool {
-        if !self.matchers.iter().all(|matcher| matcher.matches(labels)) {
-            return false;
-        }
-        let key = self.key_below(parent_key);
-        let before = matches.len();
-        for child in &self.routes {
-            if child.collect(labels, &key, matches) && !child.continues {
-                break;
-            }
-        }
-        if matches.len() == before {
-            matches.push(Match { route: self, key });
-        }
-        true
-    }
-
-    /// The route at `key`, if the tree has it; the first in order where several share their matchers.
-    pub fn find(&self, key: &str) -> Option<&Route> {
-        self.find_below("", key)
-    }
-
-    fn find_below(&self, parent_key: &str, key: &str) -> Option<&Route> {
-        let own = self.key_below(parent_key);
-        if own == key {
-            return Some(self);
-        }
-        if !key.starts_with(&own) {
-            return None;
-        }
-        self.routes.iter().find_map(|child| child.find_below(&own, key))
-    }
-
-    fn key_below(&self, parent_key: &str) -> String {
-        let matchers: Vec<String> = self.matchers.iter().map(ToString::to_string).collect();
-        let separator = if parent_key.is_empty() { "" } else { "/" };
-        format!("{parent_key}{separator}{{{}}}", matchers.join(","))
-    }
-
     /// The labels of an alert's group.
     pub fn group_labels(&self, labels: &Labels) -> Labels {
         match &self.group_by {
@@ -107,6 +62,81 @@ impl Route {
         for child in &self.routes {
             child.walk(visit);
         }
+    }
+
+    fn matchers_key(&self) -> String {
+        let matchers: Vec<String> = self.matchers.iter().map(ToString::to_string).collect();
+        format!("{{{}}}", matchers.join(","))
+    }
+}
+
+/// The routes with their keys worked out.
+#[derive(Clone, Debug)]
+pub struct RouteTree {
+    nodes: Vec<Node>,
+    by_key: HashMap<String, usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    route: Route,
+    key: String,
+    children: Vec<usize>,
+}
+
+impl RouteTree {
+    /// The tree below `root`.
+    pub fn new(root: &Route) -> Self {
+        let mut tree = RouteTree { nodes: Vec::new(), by_key: HashMap::new() };
+        tree.add(root, root.matchers_key());
+        tree
+    }
+
+    fn add(&mut self, route: &Route, key: String) -> usize {
+        let index = self.nodes.len();
+        self.by_key.insert(key.clone(), index);
+        let own = Route { routes: Vec::new(), ..route.clone() };
+        self.nodes.push(Node { route: own, key: key.clone(), children: Vec::new() });
+        for child in &route.routes {
+            let mut child_key = format!("{key}/{}", child.matchers_key());
+            let same = (2..).map(|n| format!("{child_key}#{n}"));
+            if self.by_key.contains_key(&child_key) {
+                child_key = same.into_iter().find(|key| !self.by_key.contains_key(key)).unwrap_or(child_key.clone());
+            }
+            let child_index = self.add(child, child_key);
+            self.nodes[index].children.push(child_index);
+        }
+        index
+    }
+
+    /// The route with this key.
+    pub fn route(&self, key: &str) -> Option<&Route> {
+        self.by_key.get(key).map(|index| &self.nodes[*index].route)
+    }
+
+    /// The routes that `labels` come to: depth first, left to right; after a matching child only with `continue`; a route
+    /// itself only if none of its children matched.
+    pub fn matching(&self, labels: &Labels) -> Vec<Match<'_>> {
+        let mut matches = Vec::new();
+        self.collect(0, labels, &mut matches);
+        matches
+    }
+
+    fn collect<'a>(&'a self, index: usize, labels: &Labels, matches: &mut Vec<Match<'a>>) -> bool {
+        let node = &self.nodes[index];
+        if !node.route.matchers.iter().all(|matcher| matcher.matches(labels)) {
+            return false;
+        }
+        let before = matches.len();
+        for child in &node.children {
+            if self.collect(*child, labels, matches) && !self.nodes[*child].route.continues {
+                break;
+            }
+        }
+        if matches.len() == before {
+            matches.push(Match { route: &node.route, key: &node.key });
+        }
+        true
     }
 }
 
@@ -132,7 +162,7 @@ mod tests {
 
     #[test]
     fn first_match_deepest_and_continue() {
-        let tree = route(
+        let tree = RouteTree::new(&route(
             "root",
             &[],
             false,
@@ -141,7 +171,7 @@ mod tests {
                 route("db", &[("team", "db")], false, vec![route("db-page", &[("severity", "page")], false, vec![])]),
                 route("late", &[("team", ".*")], false, vec![]),
             ],
-        );
+        ));
         for (pairs, receivers) in [
             (vec![("team", "db"), ("severity", "page")], vec!["audit", "db-page"]),
             (vec![("team", "db")], vec!["db"]),
@@ -152,14 +182,14 @@ mod tests {
             let found: Vec<_> = tree.matching(&labels).into_iter().map(|m| m.route.receiver.as_str()).collect();
             assert_eq!(found, receivers, "{labels}");
             for found in tree.matching(&labels) {
-                assert_eq!(tree.find(&found.key).map(|r| &r.receiver), Some(&found.route.receiver), "{}", found.key);
+                assert_eq!(tree.route(found.key).map(|r| &r.receiver), Some(&found.route.receiver), "{}", found.key);
             }
         }
     }
 
     #[test]
     fn the_root_takes_what_nobody_else_does() {
-        let tree = route("root", &[], false, vec![route("a", &[("team", "a")], false, vec![])]);
+        let tree = RouteTree::new(&route("root", &[], false, vec![route("a", &[("team", "a")], false, vec![])]));
         let found = tree.matching(&Labels::from_pairs([("team", "b")]));
         assert_eq!(found[0].route.receiver, "root");
         assert_eq!(found[0].key, "{}");

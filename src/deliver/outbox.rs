@@ -1,0 +1,261 @@
+//! The outbox: every notification that was decided and is not yet settled. It says which to attempt when; each receiver's
+//! integration gets those of one group in order.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Notification, Outcome};
+use crate::model::Timestamp;
+
+/// The wait before the second attempt.
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// By how much each wait exceeds the one before.
+const BACKOFF_FACTOR: f64 = 1.5;
+/// The longest wait of our own.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// The longest wait that a receiver can ask of us.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
+/// How long a notification is tried before it is given up.
+pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many attempts may be under way at one integration of a receiver, so that one that hangs does not hold up others.
+const UNDER_WAY_PER_INTEGRATION_MAX: usize = 4;
+/// How many attempts may be under way in all.
+const UNDER_WAY_MAX: usize = 64;
+
+/// A notification on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its number; never used twice.
+    pub number: u64,
+    /// The idempotency key: the same for every attempt, and for no other content.
+    pub key: String,
+    /// What is to be told.
+    pub notification: Notification,
+    /// How many attempts have ended.
+    pub attempts: u32,
+    /// When the next attempt is due.
+    pub next_attempt_at: Timestamp,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// How the last attempt failed.
+    pub last_error: Option<String>,
+}
+
+/// What became of a delivery after an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// It has arrived.
+    Delivered(Delivery),
+    /// It is tried again.
+    Retried(Delivery),
+    /// It is not tried again: refused for good, or too old.
+    Abandoned(Delivery),
+    /// Nothing is known of it: settled before, or never written.
+    Unknown,
+}
+
+type Lane = (String, String, usize);
+
+/// The notifications on their way.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    deliveries: BTreeMap<u64, Delivery>,
+    /// The deliveries of one group at one integration, oldest first; only the first is attempted.
+    lanes: HashMap<Lane, VecDeque<u64>>,
+    /// The first of each lane that is not under way, by the time of its next attempt.
+    due: BTreeSet<(Timestamp, u64)>,
+    under_way: BTreeSet<u64>,
+    /// Integrations that asked us to wait.
+    held_until: HashMap<(String, usize), Timestamp>,
+    last_number: u64,
+}
+
+fn lane(notification: &Notification) -> Lane {
+    (notification.group_key.clone(), notification.receiver.clone(), notification.integration)
+}
+
+impl Outbox {
+    /// Takes up a delivery from the store; an attempt that was under way counts as not made.
+    pub fn restore(&mut self, delivery: Delivery) {
+        self.last_number = self.last_number.max(delivery.number);
+        let lane = self.lanes.entry(lane(&delivery.notification)).or_default();
+        let position = lane.partition_point(|number| *number < delivery.number);
+        lane.insert(position, delivery.number);
+        if let Some(second) = lane.get(1).filter(|_| position == 0) {
+            let second = &self.deliveries[second];
+            self.due.remove(&(second.next_attempt_at, second.number));
+        }
+        if position == 0 {
+            self.due.insert((delivery.next_attempt_at, delivery.number));
+        }
+        self.deliveries.insert(delivery.number, delivery);
+    }
+
+    /// Takes up the highest number that was ever used.
+    pub fn restore_last_number(&mut self, number: u64) {
+        self.last_number = self.last_number.max(number);
+    }
+
+    /// The highest number that was ever used.
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Takes in a notification, due at once. The caller makes the returned delivery durable before anything is sent.
+    pub fn enqueue(&mut self, now: Timestamp, notification: Notification) -> Delivery {
+        let number = self.last_number + 1;
+        let key = idempotency_key(number, now, &notification);
+        let delivery = Delivery {
+            number,
+            key,
+            notification,
+            attempts: 0,
+            next_attempt_at: now,
+            created_at: now,
+            last_error: None,
+        };
+        self.restore(delivery.clone());
+        delivery
+    }
+
+    /// How many notifications are on their way.
+    pub fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+    }
+
+    /// The notifications on their way, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.values()
+    }
+
+    /// When the next attempt is due; `None` when nothing can be attempted before one that is under way ends.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        if self.under_way.len() >= UNDER_WAY_MAX {
+            return None;
+        }
+        let mut earliest: Option<Timestamp> = None;
+        for (at, number) in &self.due {
+            if earliest.is_some_and(|earliest| earliest <= *at) {
+                break;
+            }
+            let Some(delivery) = self.deliveries.get(number) else { continue };
+            if self.slots(&delivery.notification) == 0 {
+                continue;
+            }
+            let at = self.held(&delivery.notification).map_or(*at, |held| held.max(*at));
+            earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+        }
+        earliest
+    }
+
+    fn held(&self, notification: &Notification) -> Option<Timestamp> {
+        self.held_until.get(&(notification.receiver.clone(), notification.integration)).copied()
+    }
+
+    /// How many more attempts may be under way at the notification's integration.
+    fn slots(&self, notification: &Notification) -> usize {
+        let same = self.under_way.iter().filter_map(|number| self.deliveries.get(number)).filter(|delivery| {
+            let other = &delivery.notification;
+            other.receiver == notification.receiver && other.integration == notification.integration
+        });
+        UNDER_WAY_PER_INTEGRATION_MAX.saturating_sub(same.count())
+    }
+
+    /// The deliveries to attempt now; they count as under way until [`Outbox::settle`].
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Delivery> {
+        let due: Vec<(Timestamp, u64)> = self.due.range(..=(now, u64::MAX)).copied().collect();
+        let mut taken = Vec::new();
+        for (at, number) in due {
+            let Some(delivery) = self.deliveries.get(&number) else { continue };
+            let held = self.held(&delivery.notification).is_some_and(|held| held > now);
+            if held || self.under_way.len() >= UNDER_WAY_MAX || self.slots(&delivery.notification) == 0 {
+                continue;
+            }
+            taken.push(delivery.clone());
+            self.due.remove(&(at, number));
+            self.under_way.insert(number);
+        }
+        taken
+    }
+
+    /// Takes in how an attempt ended.
+    pub fn settle(&mut self, now: Timestamp, number: u64, outcome: Outcome) -> Settled {
+        if !self.under_way.remove(&number) {
+            return Settled::Unknown;
+        }
+        let Some(delivery) = self.deliveries.get_mut(&number) else { return Settled::Unknown };
+        delivery.attempts = delivery.attempts.saturating_add(1);
+        match outcome {
+            Outcome::Delivered => self.remove(number).map_or(Settled::Unknown, Settled::Delivered),
+            Outcome::Rejected { error } => {
+                delivery.last_error = Some(error);
+                self.remove(number).map_or(Settled::Unknown, Settled::Abandoned)
+            }
+            Outcome::Retry { error, after } => {
+                delivery.last_error = Some(error);
+                if now.since(delivery.created_at) >= DELIVERY_AGE_MAX {
+                    return self.remove(number).map_or(Settled::Unknown, Settled::Abandoned);
+                }
+                let asked = after.map(|after| after.min(RETRY_AFTER_MAX));
+                let wait = backoff(delivery.number, delivery.attempts).max(asked.unwrap_or_default());
+                delivery.next_attempt_at = now + wait;
+                self.due.insert((delivery.next_attempt_at, number));
+                if let Some(asked) = asked {
+                    let integration = (delivery.notification.receiver.clone(), delivery.notification.integration);
+                    self.held_until.insert(integration, now + asked);
+                }
+                Settled::Retried(delivery.clone())
+            }
+        }
+    }
+
+    /// Forgets a delivery whose receiver is no more.
+    pub fn remove(&mut self, number: u64) -> Option<Delivery> {
+        let delivery = self.deliveries.remove(&number)?;
+        self.under_way.remove(&number);
+        self.due.remove(&(delivery.next_attempt_at, number));
+        let key = lane(&delivery.notification);
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.retain(|waiting| *waiting != number);
+            let first = lane.front().and_then(|first| self.deliveries.get(first));
+            if let Some(first) = first.filter(|first| !self.under_way.contains(&first.number)) {
+                self.due.insert((first.next_attempt_at, first.number));
+            }
+            if lane.is_empty() {
+                self.lanes.remove(&key);
+            }
+        }
+        Some(delivery)
+    }
+}
+
+/// The wait after attempt number `attempts`: exponential, spread by +-50 % through a hash of the delivery and the attempt, so
+/// that the decision is repeatable.
+fn backoff(number: u64, attempts: u32) -> Duration {
+    let exponent = attempts.saturating_sub(1).min(64);
+    let full = BACKOFF_FIRST.as_secs_f64() * BACKOFF_FACTOR.powi(exponent.try_into().unwrap_or(i32::MAX));
+    let capped = full.min(BACKOFF_MAX.as_secs_f64());
+    let digest = Sha256::digest([number.to_be_bytes(), u64::from(attempts).to_be_bytes()].concat());
+    let spread = f64::from(digest[0]) / 255.0;
+    Duration::from_secs_f64((capped * (0.5 + spread)).min(BACKOFF_MAX.as_secs_f64()))
+}
+
+fn idempotency_key(number: u64, now: Timestamp, notification: &Notification) -> String {
+    let mut hasher = Sha256::new();
+    for part in [&notification.group_key, &notification.receiver] {
+        hasher.update(part.as_bytes());
+        hasher.update([0xff]);
+    }
+    hasher.update(notification.integration.to_be_bytes());
+    hasher.update(number.to_be_bytes());
+    hasher.update(now.millis().to_be_bytes());
+    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,157 @@
+//! Whether one integration is told of a group, and why.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Fingerprint, Reason, Timestamp};
+
+/// What an integration was last told of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The alerts that it knows as firing.
+    pub firing: BTreeSet<Fingerprint>,
+    /// The alerts that it knows as resolved.
+    pub resolved: BTreeSet<Fingerprint>,
+}
+
+/// The decision about one integration at one flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is told.
+    Send(Reason),
+    /// It is not told.
+    Withhold(Withheld),
+}
+
+/// Why an integration is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// Nothing fires and it was told of nothing.
+    NothingToTell,
+    /// It knows all of it, and the repeat interval has not passed.
+    AlreadyTold,
+    /// Only ends of alerts are new, and it does not want those.
+    ResolvedNotWanted,
+    /// Earlier notifications still wait for it; it is told as soon as they are through.
+    Waiting,
+}
+
+impl Withheld {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Withheld::NothingToTell => "nothing to tell",
+            Withheld::AlreadyTold => "already told, repeat interval not over",
+            Withheld::ResolvedNotWanted => "only resolved alerts, and send_resolved is off",
+            Withheld::Waiting => "earlier notifications still wait to be delivered",
+        }
+    }
+}
+
+/// How many undelivered notifications of one group one integration may have waiting; further changes wait in the group
+/// and are told together.
+pub const WAITING_MAX: usize = 4;
+
+/// The situation of one integration at a flush.
+pub(super) struct Situation<'a> {
+    pub(super) now: Timestamp,
+    pub(super) firing: &'a BTreeSet<Fingerprint>,
+    pub(super) resolved: &'a BTreeSet<Fingerprint>,
+    pub(super) told: Option<&'a Told>,
+    pub(super) waiting: usize,
+    pub(super) send_resolved: bool,
+    pub(super) repeat_interval: Duration,
+}
+
+impl Situation<'_> {
+    /// The first rule that holds decides, in Alertmanager's order.
+    pub(super) fn verdict(&self) -> Verdict {
+        let verdict = self.by_what_was_told();
+        match verdict {
+            Verdict::Send(Reason::RepeatInterval) if self.waiting > 0 => Verdict::Withhold(Withheld::Waiting),
+            Verdict::Send(_) if self.waiting >= WAITING_MAX => Verdict::Withhold(Withheld::Waiting),
+            Verdict::Send(_) if self.firing.is_empty() && !self.send_resolved => {
+                Verdict::Withhold(Withheld::ResolvedNotWanted)
+            }
+            other => other,
+        }
+    }
+
+    fn by_what_was_told(&self) -> Verdict {
+        let Some(told) = self.told else {
+            return match self.firing.is_empty() {
+                true => Verdict::Withhold(Withheld::NothingToTell),
+                false => Verdict::Send(Reason::FirstNotification),
+            };
+        };
+        if !self.firing.is_subset(&told.firing) {
+            return Verdict::Send(Reason::NewAlerts);
+        }
+        if self.firing.is_empty() {
+            return match told.firing.is_empty() {
+                true => Verdict::Withhold(Withheld::NothingToTell),
+                false => Verdict::Send(Reason::AllResolved),
+            };
+        }
+        let newly_resolved = self.resolved.iter().any(|alert| !told.resolved.contains(alert));
+        if self.send_resolved && newly_resolved {
+            return Verdict::Send(Reason::SomeResolved);
+        }
+        if told.at + self.repeat_interval <= self.now {
+            return Verdict::Send(Reason::RepeatInterval);
+        }
+        Verdict::Withhold(Withheld::AlreadyTold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ids: &[u64]) -> BTreeSet<Fingerprint> {
+        ids.iter().map(|id| Fingerprint(*id)).collect()
+    }
+
+    #[test]
+    fn the_first_rule_that_holds() {
+        use Reason::*;
+        use Verdict::{Send, Withhold};
+        let told = |firing: &[u64], resolved: &[u64]| {
+            Some(Told { at: Timestamp::from_seconds(0), firing: set(firing), resolved: set(resolved) })
+        };
+        // firing, resolved, told, seconds since, send_resolved, waiting -> verdict
+        for (firing, resolved, told, at, send_resolved, waiting, expected) in [
+            (&[1][..], &[][..], None, 0, true, 0, Send(FirstNotification)),
+            (&[], &[1], None, 0, true, 0, Withhold(Withheld::NothingToTell)),
+            (&[1, 2], &[], told(&[1], &[]), 10, true, 0, Send(NewAlerts)),
+            (&[1], &[], told(&[1], &[]), 10, true, 0, Withhold(Withheld::AlreadyTold)),
+            (&[1], &[], told(&[1], &[]), 3600, true, 0, Send(RepeatInterval)),
+            (&[1], &[], told(&[1], &[]), 3600, true, 1, Withhold(Withheld::Waiting)),
+            (&[], &[1], told(&[1], &[]), 10, true, 0, Send(AllResolved)),
+            (&[], &[1], told(&[1], &[]), 10, false, 0, Withhold(Withheld::ResolvedNotWanted)),
+            (&[], &[1], told(&[], &[1]), 10, true, 0, Withhold(Withheld::NothingToTell)),
+            (&[1], &[2], told(&[1, 2], &[]), 10, true, 0, Send(SomeResolved)),
+            (&[1], &[2], told(&[1, 2], &[]), 10, false, 0, Withhold(Withheld::AlreadyTold)),
+            (&[1], &[2], told(&[1], &[2]), 10, true, 0, Withhold(Withheld::AlreadyTold)),
+            (&[1, 2], &[], told(&[1], &[]), 10, true, WAITING_MAX, Withhold(Withheld::Waiting)),
+        ] {
+            let (firing, resolved) = (set(firing), set(resolved));
+            let situation = Situation {
+                now: Timestamp::from_seconds(at),
+                firing: &firing,
+                resolved: &resolved,
+                told: told.as_ref(),
+                waiting,
+                send_resolved,
+                repeat_interval: Duration::from_secs(3600),
+            };
+            assert_eq!(situation.verdict(), expected, "{firing:?} {resolved:?} {told:?} {at}");
+        }
+    }
+}
