@@ -1,0 +1,44 @@
+//! What the engine asks to be made durable: keyed records of opaque bytes.
+
+/// What a record holds; its key in the store begins with [`RecordKind::prefix`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// An alert: of a rule, or as it is routed.
+    Alert,
+    /// An aggregation group with what was told.
+    Group,
+    /// A notification on its way.
+    Outbox,
+    /// Something that happened.
+    Event,
+    /// About the store itself.
+    Meta,
+}
+
+impl RecordKind {
+    /// Every kind.
+    pub const ALL: [RecordKind; 5] =
+        [RecordKind::Alert, RecordKind::Group, RecordKind::Outbox, RecordKind::Event, RecordKind::Meta];
+
+    /// The first bytes of its keys.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            RecordKind::Alert => "alert/",
+            RecordKind::Group => "group/",
+            RecordKind::Outbox => "outbox/",
+            RecordKind::Event => "event/",
+            RecordKind::Meta => "meta/",
+        }
+    }
+}
+
+/// A record to write, or to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it holds.
+    pub kind: RecordKind,
+    /// Its key inside its kind; numbers are big-endian, so that order by key is order by number.
+    pub key: Vec<u8>,
+    /// Its bytes, or `None` to delete it.
+    pub value: Option<Vec<u8>>,
+}
