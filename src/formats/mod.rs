@@ -1,6 +1,17 @@
 //! Wire and file formats of samples: bytes in, batches out. No file or socket is touched.
 
+pub mod exposition;
+pub mod json_lines;
+pub mod remote_write;
+
+mod error;
+
 use crate::model::{Labels, Sample};
+
+pub use error::FormatError;
+
+/// The greatest number of labels that a reader accepts in one series.
+pub const LABELS_PER_SERIES_MAX: usize = 1024;
 
 /// Samples that came together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +20,18 @@ pub struct Batch {
     pub series: Vec<(Labels, Vec<Sample>)>,
     /// What is known of metrics.
     pub metadata: Vec<Metadata>,
+}
+
+impl Batch {
+    /// How many samples there are.
+    pub fn sample_count(&self) -> usize {
+        self.series.iter().map(|(_, samples)| samples.len()).sum()
+    }
+
+    /// Whether there is neither a sample nor a metric's metadata.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty() && self.metadata.is_empty()
+    }
 }
 
 /// What is known of a metric.
@@ -22,4 +45,11 @@ pub struct Metadata {
     pub unit: String,
     /// The help text, or empty.
     pub help: String,
+}
+
+/// Puts samples in order of time unless they are.
+fn order_by_time(samples: &mut [Sample]) {
+    if !samples.is_sorted_by_key(|sample| sample.at) {
+        samples.sort_by_key(|sample| sample.at);
+    }
 }

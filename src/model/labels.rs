@@ -199,6 +199,24 @@ impl LabelsBuilder {
         self
     }
 
+    /// Sets `name` to `value` unless the name has a value already; says whether it had none. Empty values are dropped.
+    ///
+    /// Names that come in order cost no search.
+    pub fn insert_new(&mut self, name: &str, value: &str) -> bool {
+        let in_order = self.labels.last().is_none_or(|last| last.name.as_str() < name);
+        let index = match in_order {
+            true => self.labels.len(),
+            false => match self.labels.binary_search_by(|label| label.name.as_str().cmp(name)) {
+                Ok(_) => return false,
+                Err(index) => index,
+            },
+        };
+        if !value.is_empty() {
+            self.labels.insert(index, Label { name: CompactString::new(name), value: CompactString::new(value) });
+        }
+        true
+    }
+
     /// Removes `name`.
     pub fn remove(&mut self, name: &str) -> &mut Self {
         self.set(name, "")
@@ -246,6 +264,15 @@ mod tests {
         assert_eq!(labels.to_string(), r#"{a="2", b="3"}"#);
         assert_eq!(labels.get("c"), "");
         assert_eq!(labels, Labels::from_pairs([("a", "2"), ("b", "3")]));
+    }
+
+    #[test]
+    fn inserts_only_new_names() {
+        let mut builder = LabelsBuilder::default();
+        for (name, value, expected) in [("b", "1", true), ("c", "", true), ("a", "2", true), ("b", "3", false)] {
+            assert_eq!(builder.insert_new(name, value), expected, "{name}");
+        }
+        assert_eq!(builder.finish().to_string(), r#"{a="2", b="1"}"#);
     }
 
     #[test]
