@@ -86,13 +86,9 @@ mod tests {
 
     #[test]
     fn places() {
-        for (text, offset, expected) in [
-            ("", 0, (1, 1)),
-            ("ab", 1, (1, 2)),
-            ("a\nb", 2, (2, 1)),
-            ("a\näb", 4, (2, 2)),
-            ("a\n", 99, (2, 1)),
-        ] {
+        for (text, offset, expected) in
+            [("", 0, (1, 1)), ("ab", 1, (1, 2)), ("a\nb", 2, (2, 1)), ("a\näb", 4, (2, 2)), ("a\n", 99, (2, 1))]
+        {
             let error = FormatError::in_text(text.as_bytes(), offset, "x");
             assert_eq!((error.line, error.column), expected, "{text:?} {offset}");
         }

@@ -75,7 +75,9 @@ pub fn parse(
                 };
                 batch.series[index].1.push(Sample::new(at, value));
             }
-            Entry::Help { metric, help } => metadata_entry(&mut batch, &mut metadata_of, metric).help = help.into_owned(),
+            Entry::Help { metric, help } => {
+                metadata_entry(&mut batch, &mut metadata_of, metric).help = help.into_owned()
+            }
             Entry::Type { metric, kind } => {
                 metadata_entry(&mut batch, &mut metadata_of, metric).kind = kind.as_str().to_owned();
             }

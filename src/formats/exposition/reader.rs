@@ -149,7 +149,8 @@ impl<'a> Reader<'a> {
         for label in &self.labels {
             let name = unescape(&self.text[label.name.clone()]);
             let mut value = unescape(&self.text[label.value.clone()]);
-            let is_bound = matches!((self.kind, &*name), (MetricKind::Histogram, "le") | (MetricKind::Summary, "quantile"));
+            let is_bound =
+                matches!((self.kind, &*name), (MetricKind::Histogram, "le") | (MetricKind::Summary, "quantile"));
             if is_bound && let Some(bound) = canonical_bound(&value) {
                 value = Cow::Owned(bound);
             }

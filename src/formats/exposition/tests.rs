@@ -107,7 +107,13 @@ fn refused() {
         (Om, "a{b=\"c\"d=\"e\"} 1\n# EOF\n", 1, 8, "expected `,` or `}`, found 'd'"),
         (Om, "a 1 # {bb} 1\n# EOF\n", 1, 10, "expected `=` after the label's name, found '}'"),
         (Om, "a 1 # {\"bb\"} 1\n# EOF\n", 1, 12, "expected `=` after the label's name, found '}'"),
-        (Om, "a 1 # {a=\"b\"}\n# EOF\n", 1, 14, "expected a space and a value after the exemplar's labels, found the end of the line"),
+        (
+            Om,
+            "a 1 # {a=\"b\"}\n# EOF\n",
+            1,
+            14,
+            "expected a space and a value after the exemplar's labels, found the end of the line",
+        ),
         (Om, "a 1 # {a=\"b\"} 1 Inf\n# EOF\n", 1, 17, "not a timestamp: `Inf`"),
     ] {
         let error = parse(text.as_bytes(), dialect, NOW, true).expect_err(text);
