@@ -1,0 +1,255 @@
+//! Tokens into a tree: a Pratt loop over the lexer's tokens that goes on after an error.
+
+mod binary;
+mod call;
+mod duration;
+mod expression;
+mod modifier;
+mod selector;
+
+pub(super) use call::count;
+pub(super) use expression::is_bare_metric;
+
+use super::error::{Faults, ParseErrorKind, ParseErrors};
+use super::lexer::{Token, TokenKind, tokens};
+use super::{Expr, ExprKind, Span, check};
+use crate::model::Matcher;
+
+/// The longest text that is read, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// How deep parentheses, calls and signs may nest.
+pub const NESTING_MAX: usize = 100;
+/// How high a tree may grow, chains such as `a + b + c` included: a bound for whoever walks it recursively.
+pub const TREE_HEIGHT_MAX: usize = 256;
+
+/// Reads an expression and checks its names and types.
+///
+/// # Errors
+///
+/// Every fault that was found: of syntax, or if there is none, of meaning.
+pub fn parse(text: &str) -> Result<Expr, ParseErrors> {
+    let mut parser = Parser::new(text);
+    let node = parser.whole_expression();
+    if parser.faults.is_empty() {
+        check::check(&node.expr, text, &mut parser.faults);
+    }
+    match parser.faults.finish(parser.text) {
+        None => Ok(node.expr),
+        Some(errors) => Err(errors),
+    }
+}
+
+/// Reads a selector such as `{a="b",c=~"d"}` or `up{job="api"}` into its conditions, the metric's name included.
+///
+/// # Errors
+///
+/// Every fault that was found; a selector that matches everything is none.
+pub fn parse_matchers(text: &str) -> Result<Vec<Matcher>, ParseErrors> {
+    let mut parser = Parser::new(text);
+    let node = match parser.kind() {
+        TokenKind::Word | TokenKind::Sign("{") => parser.selector(),
+        _ => {
+            parser.unexpected("a selector such as `{job=\"api\"}`", None);
+            parser.placeholder()
+        }
+    };
+    if *parser.kind() != TokenKind::End {
+        parser.unexpected("the end of the selector", None);
+    }
+    match (parser.faults.finish(parser.text), node.expr.kind) {
+        (None, ExprKind::Selector(selector)) => Ok(selector.matchers),
+        (None, _) => Ok(Vec::new()),
+        (Some(errors), _) => Err(errors),
+    }
+}
+
+/// An expression and the height of its tree.
+struct Node {
+    expr: Expr,
+    height: usize,
+}
+
+/// Reads tokens; every method that reads a part yields one, a placeholder after a fault.
+struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    at: usize,
+    depth: usize,
+    faults: Faults,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut faults = Faults::default();
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!("the expression is longer than {TEXT_BYTES_MAX} bytes");
+            faults.add(ParseErrorKind::Limit, 0..0, message, None);
+            let end = Token { kind: TokenKind::End, span: 0..0 };
+            return Parser { text: "", tokens: vec![end], at: 0, depth: 0, faults };
+        }
+        let tokens = tokens(text, &mut faults);
+        Parser { text, tokens, at: 0, depth: 0, faults }
+    }
+
+    /// The current token; past the end it is the end.
+    fn kind(&self) -> &TokenKind {
+        self.ahead(0)
+    }
+
+    /// The token `distance` after the current one.
+    fn ahead(&self, distance: usize) -> &TokenKind {
+        &self.tokens[(self.at + distance).min(self.tokens.len() - 1)].kind
+    }
+
+    /// The bytes of the current token.
+    fn span(&self) -> Span {
+        self.tokens[self.at].span.clone()
+    }
+
+    /// The end of the token before the current one.
+    fn last_end(&self) -> usize {
+        self.at.checked_sub(1).map_or(0, |last| self.tokens[last].span.end)
+    }
+
+    /// The current token as a word.
+    fn word(&self) -> Option<&'a str> {
+        (*self.kind() == TokenKind::Word).then(|| &self.text[self.span()])
+    }
+
+    /// Steps over the current token; yields its bytes.
+    fn advance(&mut self) -> Span {
+        let span = self.span();
+        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        span
+    }
+
+    fn is_sign(&self, sign: &str) -> bool {
+        matches!(self.kind(), TokenKind::Sign(found) if *found == sign)
+    }
+
+    /// Whether the current token is this keyword, in any case.
+    fn is_keyword(&self, keyword: &str) -> bool {
+        self.word().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Steps over `sign` if it stands here.
+    fn take_sign(&mut self, sign: &str) -> Option<Span> {
+        self.is_sign(sign).then(|| self.advance())
+    }
+
+    /// Steps over `keyword` if it stands here.
+    fn take_keyword(&mut self, keyword: &str) -> Option<Span> {
+        self.is_keyword(keyword).then(|| self.advance())
+    }
+
+    fn syntax(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
+        self.faults.add(ParseErrorKind::Syntax, span, message.into(), hint);
+        self.halt_if_full();
+    }
+
+    fn meaning(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
+        self.faults.add(ParseErrorKind::Meaning, span, message.into(), hint);
+        self.halt_if_full();
+    }
+
+    /// Reports a limit and gives up on the rest of the text.
+    fn limit(&mut self, span: Span, message: String) {
+        self.faults.add(ParseErrorKind::Limit, span, message, None);
+        self.at = self.tokens.len() - 1;
+    }
+
+    fn halt_if_full(&mut self) {
+        if self.faults.is_full() {
+            self.at = self.tokens.len() - 1;
+        }
+    }
+
+    /// Reports that the current token is not what was `expected`.
+    fn unexpected(&mut self, expected: &str, hint: Option<String>) {
+        let found = match self.kind() {
+            // The end after a limit or a full list of faults is no fault of its own.
+            TokenKind::End if self.faults.is_full() => return,
+            TokenKind::Bad => return,
+            TokenKind::End => "the end".to_owned(),
+            _ => format!("`{}`", shorten(&self.text[self.span()])),
+        };
+        self.syntax(self.span(), format!("expected {expected}, found {found}"), hint);
+    }
+
+    /// Steps over `sign` or reports its absence.
+    fn expect_sign(&mut self, sign: &str, expected: &str) -> bool {
+        let there = self.take_sign(sign).is_some();
+        if !there {
+            self.unexpected(expected, None);
+        }
+        there
+    }
+
+    /// Steps over the `close` that belongs to the sign at `open`, skipping what stands before it after a fault.
+    fn close(&mut self, open: &Span, close: &'static str, expected: &str) {
+        if self.take_sign(close).is_some() {
+            return;
+        }
+        if *self.kind() == TokenKind::End {
+            let sign = &self.text[open.clone()];
+            self.syntax(open.clone(), format!("this `{sign}` is never closed"), Some(format!("add a `{close}`")));
+            return;
+        }
+        self.unexpected(expected, None);
+        self.skip_to(&[close]);
+        self.take_sign(close);
+    }
+
+    /// Skips to one of `signs` or the end, over whole pairs of parentheses, brackets and braces.
+    fn skip_to(&mut self, signs: &[&str]) {
+        let mut open = 0_usize;
+        while *self.kind() != TokenKind::End {
+            match self.kind() {
+                TokenKind::Sign(sign) if open == 0 && signs.contains(sign) => return,
+                TokenKind::Sign("(" | "[" | "{") => open += 1,
+                TokenKind::Sign(")" | "]" | "}") => open = open.saturating_sub(1),
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+
+    /// Stands in for what could not be read.
+    fn placeholder(&self) -> Node {
+        Node { expr: Expr { kind: ExprKind::Number(f64::NAN), span: self.span() }, height: 1 }
+    }
+
+    /// A node over children of which the highest has `height`.
+    fn node(&mut self, kind: ExprKind, span: Span, height: usize) -> Node {
+        if height >= TREE_HEIGHT_MAX {
+            let message = format!("more than {TREE_HEIGHT_MAX} operations hang on one another");
+            self.limit(span, message);
+            return self.placeholder();
+        }
+        Node { expr: Expr { kind, span }, height: height + 1 }
+    }
+
+    /// Runs `read` one level deeper, or yields `None` where the text nests too deeply.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth >= NESTING_MAX {
+            self.limit(self.span(), format!("the expression nests deeper than {NESTING_MAX} levels"));
+            return None;
+        }
+        self.depth += 1;
+        let value = read(self);
+        self.depth -= 1;
+        Some(value)
+    }
+}
+
+/// `text` cut to a length fit for a message.
+fn shorten(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
