@@ -12,12 +12,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hashbrown::HashMap;
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 
 use super::error::excerpt;
-use super::{Batch, FormatError, LABELS_PER_SERIES_MAX, order_by_time};
+use super::grouping::Grouping;
+use super::{Batch, FormatError, LABELS_PER_SERIES_MAX};
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Sample, Timestamp, parse_value};
 
 /// Reads a body of JSON lines; empty lines are skipped. A sample without a time is taken at `default_at`.
@@ -26,8 +26,12 @@ use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Sample, Timestamp, parse_
 ///
 /// The first line that is of neither form; nothing is returned of a body with such a line.
 pub fn parse(text: &[u8], default_at: Timestamp) -> Result<Batch, FormatError> {
-    let mut batch = Batch::default();
-    let mut index_of: HashMap<Labels, usize> = HashMap::new();
+    parse_timed(text, Some(default_at))
+}
+
+/// As [`parse`]; without a default a sample without a time is an error.
+pub(super) fn parse_timed(text: &[u8], default_at: Option<Timestamp>) -> Result<Batch, FormatError> {
+    let mut grouping = Grouping::default();
     let mut start = 0;
     for (index, end) in memchr::memchr_iter(b'\n', text).chain([text.len()]).enumerate() {
         let line = &text[start..end];
@@ -36,17 +40,10 @@ pub fn parse(text: &[u8], default_at: Timestamp) -> Result<Batch, FormatError> {
             continue;
         }
         let (labels, samples) = parse_line(line, default_at).map_err(|error| error.inside(index + 1, 1))?;
-        let index = *index_of.entry(labels).or_insert_with_key(|labels| {
-            batch.series.push((labels.clone(), Vec::new()));
-            batch.series.len() - 1
-        });
-        batch.series[index].1.extend(samples);
+        let index = grouping.index(labels);
+        grouping.samples(index).extend(samples);
     }
-    for (_, samples) in &mut batch.series {
-        order_by_time(samples);
-    }
-    batch.series.retain(|(_, samples)| !samples.is_empty());
-    Ok(batch)
+    Ok(Batch { series: grouping.finish(), metadata: Vec::new() })
 }
 
 /// The fields of both forms.
@@ -67,7 +64,7 @@ struct Line<'a> {
 const FORMS: &str = "write {\"metric\":{\"__name__\":\"up\"},\"values\":[1],\"timestamps\":[1000]} or \
                      {\"name\":\"up\",\"labels\":{},\"value\":1,\"timestamp\":1000}";
 
-fn parse_line(line: &[u8], default_at: Timestamp) -> Result<(Labels, Vec<Sample>), FormatError> {
+fn parse_line(line: &[u8], default_at: Option<Timestamp>) -> Result<(Labels, Vec<Sample>), FormatError> {
     if line.trim_ascii_start().first() != Some(&b'{') {
         return Err(FormatError::new(1, 1, "not a JSON object").hint(FORMS));
     }
@@ -111,7 +108,8 @@ fn parse_line(line: &[u8], default_at: Timestamp) -> Result<(Labels, Vec<Sample>
             if name.is_empty() || !builder.insert_new(METRIC_NAME, &name) {
                 return Err(fault("a sample needs one name: `name` is not empty and `labels` holds no `__name__`"));
             }
-            let at = timestamp.map_or(default_at, |time| time.0);
+            let at = timestamp.map(|time| time.0).or(default_at);
+            let at = at.ok_or_else(|| fault("a sample without a `timestamp`"))?;
             Ok((builder.finish(), vec![Sample::new(at, value.0)]))
         }
         _ => Err(fault("neither `metric`, `values` and `timestamps` nor `name` and `value`")),

@@ -1,14 +1,20 @@
 //! Wire and file formats of samples: bytes in, batches out. No file or socket is touched.
 
+pub mod csv;
 pub mod exposition;
+pub mod fixture;
 pub mod json_lines;
 pub mod remote_write;
+pub mod series_notation;
 
 mod error;
+mod grouping;
+mod series_name;
 
 use crate::model::{Labels, Sample};
 
 pub use error::FormatError;
+pub use series_name::parse_series;
 
 /// The greatest number of labels that a reader accepts in one series.
 pub const LABELS_PER_SERIES_MAX: usize = 1024;

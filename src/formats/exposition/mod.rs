@@ -10,8 +10,9 @@ mod reader;
 
 use hashbrown::HashMap;
 
-use super::{Batch, FormatError, Metadata, order_by_time};
-use crate::model::{Labels, Sample, Timestamp};
+use super::grouping::Grouping;
+use super::{Batch, FormatError, Metadata};
+use crate::model::{Sample, Timestamp};
 
 pub use reader::{Entry, MetricKind, Reader};
 
@@ -52,59 +53,72 @@ pub fn parse(
     default_at: Timestamp,
     honor_timestamps: bool,
 ) -> Result<Batch, FormatError> {
-    let mut reader = Reader::new(text, dialect)?;
-    let mut batch = Batch::default();
-    let mut metadata_of: HashMap<String, usize> = HashMap::new();
-    let mut by_text: HashMap<&str, usize> = HashMap::new();
-    let mut by_labels: HashMap<Labels, usize> = HashMap::new();
-    while let Some(entry) = reader.next_entry()? {
-        match entry {
-            Entry::Sample { series, value, at } => {
-                let at = at.filter(|_| honor_timestamps).unwrap_or(default_at);
-                let index = match by_text.get(series) {
-                    Some(index) => *index,
-                    None => {
-                        let labels = reader.labels()?;
-                        let index = *by_labels.entry(labels).or_insert_with_key(|labels| {
-                            batch.series.push((labels.clone(), Vec::with_capacity(1)));
-                            batch.series.len() - 1
-                        });
-                        by_text.insert(series, index);
-                        index
-                    }
-                };
-                batch.series[index].1.push(Sample::new(at, value));
-            }
-            Entry::Help { metric, help } => {
-                metadata_entry(&mut batch, &mut metadata_of, metric).help = help.into_owned()
-            }
-            Entry::Type { metric, kind } => {
-                metadata_entry(&mut batch, &mut metadata_of, metric).kind = kind.as_str().to_owned();
-            }
-            Entry::Unit { metric, unit } => {
-                metadata_entry(&mut batch, &mut metadata_of, metric).unit = unit.to_owned();
-            }
-        }
-    }
+    let mut batch = gather(text, dialect, |_, at| Ok(at.filter(|_| honor_timestamps).unwrap_or(default_at)))?;
     for (_, samples) in &mut batch.series {
-        order_by_time(samples);
         samples.dedup_by_key(|sample| sample.at);
     }
     Ok(batch)
 }
 
-/// The metadata of `metric`, new if it has none.
-fn metadata_entry<'b>(
-    batch: &'b mut Batch,
-    metadata_of: &mut HashMap<String, usize>,
-    metric: std::borrow::Cow<'_, str>,
-) -> &'b mut Metadata {
-    let index = *metadata_of.entry_ref(metric.as_ref()).or_insert_with(|| {
-        let kind = MetricKind::Unknown.as_str().to_owned();
-        batch.metadata.push(Metadata { metric: metric.to_string(), kind, ..Metadata::default() });
-        batch.metadata.len() - 1
-    });
-    &mut batch.metadata[index]
+/// As [`parse`] for text whose samples must all have timestamps; several samples of one series at one time all stay.
+pub(super) fn parse_timed(text: &[u8], dialect: Dialect) -> Result<Batch, FormatError> {
+    gather(text, dialect, |series, at| {
+        at.ok_or_else(|| {
+            let offset = series.as_ptr() as usize - text.as_ptr() as usize;
+            FormatError::in_text(text, offset, "a sample without a timestamp")
+                .hint("in a fixture each sample needs its time after the value")
+        })
+    })
+}
+
+/// Reads all entries; `time_of` says from a series as written and its timestamp when a sample is.
+fn gather(
+    text: &[u8],
+    dialect: Dialect,
+    time_of: impl Fn(&str, Option<Timestamp>) -> Result<Timestamp, FormatError>,
+) -> Result<Batch, FormatError> {
+    let mut reader = Reader::new(text, dialect)?;
+    let mut grouping = Grouping::default();
+    let mut by_text: HashMap<&str, usize> = HashMap::new();
+    let mut metadata = Families::default();
+    while let Some(entry) = reader.next_entry()? {
+        match entry {
+            Entry::Sample { series, value, at } => {
+                let index = match by_text.get(series) {
+                    Some(index) => *index,
+                    None => {
+                        let index = grouping.index(reader.labels()?);
+                        by_text.insert(series, index);
+                        index
+                    }
+                };
+                grouping.samples(index).push(Sample::new(time_of(series, at)?, value));
+            }
+            Entry::Help { metric, help } => metadata.of(&metric).help = help.into_owned(),
+            Entry::Type { metric, kind } => metadata.of(&metric).kind = kind.as_str().to_owned(),
+            Entry::Unit { metric, unit } => metadata.of(&metric).unit = unit.to_owned(),
+        }
+    }
+    Ok(Batch { series: grouping.finish(), metadata: metadata.list })
+}
+
+/// The metadata of the families that were named so far.
+#[derive(Default)]
+struct Families {
+    list: Vec<Metadata>,
+    index_of: HashMap<String, usize>,
+}
+
+impl Families {
+    /// The metadata of `metric`, new if it has none.
+    fn of(&mut self, metric: &str) -> &mut Metadata {
+        let index = *self.index_of.entry_ref(metric).or_insert_with(|| {
+            let kind = MetricKind::Unknown.as_str().to_owned();
+            self.list.push(Metadata { metric: metric.to_owned(), kind, ..Metadata::default() });
+            self.list.len() - 1
+        });
+        &mut self.list[index]
+    }
 }
 
 #[cfg(test)]
