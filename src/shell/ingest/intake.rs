@@ -105,6 +105,17 @@ pub enum IntakeError {
     Closed,
 }
 
+impl IntakeError {
+    /// A stable name of the reason, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            IntakeError::Full => "queue_full",
+            IntakeError::NotDurable(_) => "not_durable",
+            IntakeError::Closed => "stopping",
+        }
+    }
+}
+
 /// A batch with the place where its outcome is awaited.
 pub type Submission = (Accepted, oneshot::Sender<Result<Stored, IntakeError>>);
 

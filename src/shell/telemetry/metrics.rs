@@ -236,6 +236,13 @@ impl Metrics {
         self.ingest_refused_batches.get_or_create(&ReasonLabels { source, reason }).inc();
     }
 
+    /// `count` samples of an accepted batch from `source` were left out before it was handed in.
+    pub fn samples_rejected(&self, source: &'static str, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.ingest_rejected_samples.get_or_create(&ReasonLabels { source, reason }).inc_by(count);
+        }
+    }
+
     /// How many batches wait to be made durable.
     pub fn set_ingest_queue(&self, batches: usize) {
         self.ingest_queue_batches.set(gauge(batches as u64));

@@ -1,0 +1,1 @@
+//! Scraping real HTTP servers on the loopback interface.
