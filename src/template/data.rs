@@ -60,3 +60,12 @@ pub struct AlertData {
     /// `.Fingerprint`
     pub fingerprint: String,
 }
+
+/// One row of a query that a rule's template runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryRow {
+    /// `.Labels`, `__name__` included.
+    pub labels: Labels,
+    /// `.Value`
+    pub value: f64,
+}

@@ -1,11 +1,29 @@
 //! The Go-template dialect of Prometheus's rules and Alertmanager's notifications.
+//!
+//! Syntax comes from the crate `gotmpl` ([`syntax`]); values, fields, methods, functions and execution are here, because
+//! templates call methods (`.Alerts.Firing`), run queries and must stop at limits.
 
+mod arguments;
+mod builtin;
+mod check;
 mod data;
+mod error;
+mod execute;
+mod field;
+mod html;
+mod humanize;
+mod limits;
+mod moment;
+mod notification;
+mod notification_functions;
+mod printf;
+mod rule;
+mod rule_functions;
+mod syntax;
+mod text_functions;
+mod value;
 
-pub use data::{AlertData, NotificationData, RuleData};
-
-/// A template of a rule's label or annotation, parsed once.
-#[derive(Clone, Debug)]
-pub struct RuleTemplate {
-    text: String,
-}
+pub use data::{AlertData, NotificationData, QueryRow, RuleData};
+pub use error::{TemplateError, TemplateFileError};
+pub use notification::NotificationTemplates;
+pub use rule::RuleTemplate;
