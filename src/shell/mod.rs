@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod http_client;
 pub mod ingest;
+pub mod notify;
 pub mod secret;
 pub mod telemetry;
 pub mod tls;

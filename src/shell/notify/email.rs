@@ -1,0 +1,180 @@
+//! Email over SMTP (RFC 5321): one connection, one mail, one verdict.
+
+use std::net::IpAddr;
+
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, Certificate, CertificateStore, Identity, TlsParameters, TlsParametersBuilder,
+};
+use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use tracing::warn;
+
+use super::mail::{self, Mail};
+use super::text::one_line;
+use super::{Attempt, limit};
+use crate::deliver::{EmailConfig, Outcome, SmtpSecurity};
+use crate::shell::secret::{Hidden, reveal};
+use crate::shell::tls::{Pem, TlsError, TlsMaterial, machine_certificates, server_name};
+
+/// In this order: LOGIN only where PLAIN is not offered.
+const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+
+/// The greatest length of an error, in characters.
+const ERROR_LENGTH_MAX: usize = 512;
+
+pub(super) async fn send(config: &EmailConfig, attempt: &Attempt<'_>) -> Outcome {
+    let mut hidden = Hidden::default();
+    let outcome = match tokio::time::timeout(limit(config.timeout), try_send(config, attempt, &mut hidden)).await {
+        Ok(Ok(outcome) | Err(outcome)) => outcome,
+        Err(_) => Outcome::Retry { error: format!("no answer within {:?}", limit(config.timeout)), after: None },
+    };
+    let shown = |error: String| super::text::cut(&one_line(&hidden.redact(&error)), ERROR_LENGTH_MAX);
+    match outcome {
+        Outcome::Delivered => Outcome::Delivered,
+        Outcome::Retry { error, after } => Outcome::Retry { error: shown(error), after },
+        Outcome::Rejected { error } => Outcome::Rejected { error: shown(error) },
+    }
+}
+
+async fn try_send(config: &EmailConfig, attempt: &Attempt<'_>, hidden: &mut Hidden) -> Result<Outcome, Outcome> {
+    let mail = mail::render(config, attempt.notification, &attempt.texts(), attempt.idempotency_key)?;
+    let mut connection = connect(config).await?;
+    authenticate(&mut connection, config, hidden).await?;
+    let outcome = transfer(&mut connection, &mail).await;
+    let _ = connection.quit().await;
+    outcome
+}
+
+/// Connected, greeted and as protected as `config` demands.
+async fn connect(config: &EmailConfig) -> Result<AsyncSmtpConnection, Outcome> {
+    let is_name = |text: &str| !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic());
+    if !is_name(&config.hello) {
+        return Err(rejected(format!("hello: `{}` is not a host name", one_line(&config.hello))));
+    }
+    let hello = ClientId::Domain(config.hello.clone());
+    let tls = tls_parameters(config).await.map_err(|error| match error {
+        TlsError::File(_) | TlsError::Content { .. } => retry(error),
+        _ => rejected(error),
+    })?;
+    let (at_once, later) = match config.security {
+        SmtpSecurity::Implicit => (Some(tls), None),
+        SmtpSecurity::StarttlsRequired | SmtpSecurity::StarttlsIfOffered => (None, Some(tls)),
+    };
+    let address = (config.host.as_str(), config.port);
+    let timeout = Some(limit(config.timeout));
+    let mut connection =
+        AsyncSmtpConnection::connect_tokio1(address, timeout, &hello, at_once, None).await.map_err(classify)?;
+    if let Some(tls) = later {
+        if connection.can_starttls() {
+            connection.starttls(tls, &hello).await.map_err(classify)?;
+        } else if config.security == SmtpSecurity::StarttlsRequired {
+            let _ = connection.quit().await;
+            return Err(rejected("the server does not offer STARTTLS, which `require_tls` asks for"));
+        }
+    }
+    Ok(connection)
+}
+
+async fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, TlsError> {
+    let expected = config.tls.server_name.as_ref().unwrap_or(&config.host);
+    server_name(expected)?;
+    let material = TlsMaterial::read(&config.tls).await?;
+    let roots = match material.roots {
+        Some(roots) => roots,
+        None => machine_certificates().await,
+    };
+    let general = |error: SmtpError| TlsError::Rustls(rustls::Error::General(error.to_string()));
+    let store = if roots.is_empty() { CertificateStore::WebpkiRoots } else { CertificateStore::None };
+    let mut builder = TlsParametersBuilder::new(expected.clone())
+        .certificate_store(store)
+        .dangerous_accept_invalid_certs(config.tls.insecure_skip_verify)
+        .dangerous_accept_invalid_hostnames(config.tls.insecure_skip_verify);
+    for root in roots {
+        builder = builder.add_root_certificate(Certificate::from_der(root.to_vec()).map_err(general)?);
+    }
+    if let Some((chain, Pem(key))) = material.identity {
+        // This version of lettre takes the certificate's bytes as DER, whatever the function's name says.
+        let certificate = chain.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
+        builder = builder.identify_with(Identity::from_pem(&certificate, &key).map_err(general)?);
+    }
+    builder.build().map_err(general)
+}
+
+/// Logs in if there is a user and the server knows AUTH. The password never crosses a network in the clear.
+async fn authenticate(
+    connection: &mut AsyncSmtpConnection,
+    config: &EmailConfig,
+    hidden: &mut Hidden,
+) -> Result<(), Outcome> {
+    let is_offered = connection.server_info().get_auth_mechanism(&MECHANISMS).is_some();
+    if config.auth_username.is_empty() || !is_offered {
+        return Ok(());
+    }
+    let Some(secret) = &config.auth_password else { return Ok(()) };
+    if !connection.is_encrypted() && !is_loopback(&config.host) {
+        let _ = connection.quit().await;
+        return Err(rejected("the server asks for a password over a connection that is not encrypted"));
+    }
+    let password = reveal(secret).await?;
+    hidden.add(&password);
+    let credentials = Credentials::new(config.auth_username.clone(), password);
+    match connection.auth(&MECHANISMS, &credentials).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            connection.abort().await;
+            Err(classify(error))
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Hands the mail over. Recipients that are refused for good do not keep the others from theirs; one that is refused
+/// for now has the whole mail tried again.
+async fn transfer(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<Outcome, Outcome> {
+    let envelope = mail.envelope();
+    let mut parameters = Vec::new();
+    let is_ascii = |address: &lettre::Address| AsRef::<str>::as_ref(address).is_ascii();
+    if !envelope.from().into_iter().chain(envelope.to()).all(is_ascii) {
+        if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+            return Err(rejected("the server does not know SMTPUTF8, which an address needs"));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    connection.command(MailCommand::new(envelope.from().cloned(), parameters)).await.map_err(classify)?;
+    let mut refusals = Vec::new();
+    for recipient in envelope.to() {
+        if let Err(error) = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await {
+            if !error.is_permanent() {
+                return Err(classify(error));
+            }
+            refusals.push((recipient, error));
+        }
+    }
+    if refusals.len() == envelope.to().len() {
+        return Err(refusals.pop().map_or_else(|| rejected("no recipients"), |(_, error)| classify(error)));
+    }
+    connection.command(Data).await.map_err(classify)?;
+    connection.message(mail.bytes()).await.map_err(classify)?;
+    for (recipient, error) in refusals {
+        warn!(%recipient, %error, "mail: a recipient was refused, the others have it");
+    }
+    Ok(Outcome::Delivered)
+}
+
+/// 5xx is final; 4xx, answers that are none, and trouble with the connection are not.
+fn classify(error: SmtpError) -> Outcome {
+    if error.is_permanent() || error.is_client() { rejected(error) } else { retry(error) }
+}
+
+fn rejected(error: impl ToString) -> Outcome {
+    Outcome::Rejected { error: error.to_string() }
+}
+
+fn retry(error: impl ToString) -> Outcome {
+    Outcome::Retry { error: error.to_string(), after: None }
+}

@@ -1,0 +1,252 @@
+//! PagerDuty: Events API v2 (<https://developer.pagerduty.com/docs/events-api-v2-overview>).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::http::{Post, json};
+use super::text::{RenderError, Texts, cut};
+use super::{Attempt, limit};
+use crate::deliver::{Notification, Outcome, PagerdutyConfig};
+use crate::model::AlertStatus;
+use crate::shell::secret::{Hidden, reveal};
+
+/// The greatest length of a summary, in characters.
+const SUMMARY_LENGTH_MAX: usize = 1024;
+
+/// The greatest size of an event, in bytes; beyond it the details are dropped, then links and images.
+const EVENT_SIZE_MAX: usize = 512_000;
+
+/// What the routing key may take of an event, in bytes.
+const ROUTING_KEY_ROOM: usize = 1024;
+
+/// What stands for details that did not fit.
+const DETAILS_DROPPED: &str = "Custom details were dropped: the event was larger than 512 kB.";
+
+/// An event without its routing key.
+#[derive(Clone, Debug, Serialize)]
+pub struct PagerdutyEvent {
+    event_action: &'static str,
+    dedup_key: String,
+    payload: Payload,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    client: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    client_url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Link>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Image>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Payload {
+    summary: String,
+    source: String,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    component: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    group: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    class: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    custom_details: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Link {
+    href: String,
+    text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Image {
+    src: String,
+    href: String,
+    alt: String,
+}
+
+#[derive(Serialize)]
+struct Keyed<'a> {
+    routing_key: &'a str,
+    #[serde(flatten)]
+    event: &'a PagerdutyEvent,
+}
+
+/// The event: `trigger` while an alert fires, else `resolve`, under the group's key.
+pub(super) fn render(
+    config: &PagerdutyConfig,
+    notification: &Notification,
+    texts: &Texts<'_>,
+) -> Result<PagerdutyEvent, RenderError> {
+    let client = texts.text("client", &config.client)?;
+    let mut event = PagerdutyEvent {
+        event_action: match texts.data().status {
+            AlertStatus::Firing => "trigger",
+            AlertStatus::Resolved => "resolve",
+        },
+        dedup_key: notification.dedup_key(),
+        payload: payload(config, notification, texts, &client)?,
+        client,
+        client_url: texts.text("client_url", &config.client_url)?,
+        links: links(config, texts)?,
+        images: images(config, texts)?,
+    };
+    if size(&event) > EVENT_SIZE_MAX {
+        event.payload.custom_details = BTreeMap::from([("error".to_owned(), DETAILS_DROPPED.to_owned())]);
+    }
+    if size(&event) > EVENT_SIZE_MAX {
+        event.links.clear();
+        event.images.clear();
+    }
+    Ok(event)
+}
+
+fn payload(
+    config: &PagerdutyConfig,
+    notification: &Notification,
+    texts: &Texts<'_>,
+    client: &str,
+) -> Result<Payload, RenderError> {
+    let summary = texts.text("description", &config.description)?;
+    let source = texts.text("source", &config.source)?;
+    let mut custom_details = BTreeMap::new();
+    for (name, template) in &config.details {
+        custom_details.insert(name.clone(), texts.text("details", template)?);
+    }
+    Ok(Payload {
+        summary: cut(first_filled([summary.as_str(), &notification.group_key]), SUMMARY_LENGTH_MAX),
+        source: first_filled([source.as_str(), client]).to_owned(),
+        severity: severity(&texts.text("severity", &config.severity)?),
+        component: texts.text("component", &config.component)?,
+        group: texts.text("group", &config.group)?,
+        class: texts.text("class", &config.class)?,
+        custom_details,
+    })
+}
+
+/// PagerDuty refuses events without summary or source: better a dull text than no page.
+fn first_filled<'a>(texts: impl IntoIterator<Item = &'a str>) -> &'a str {
+    texts.into_iter().find(|text| !text.trim().is_empty()).unwrap_or("Watchbell")
+}
+
+/// The severity by that name; `error` for a name that PagerDuty does not know and would refuse.
+fn severity(name: &str) -> &'static str {
+    ["critical", "error", "warning", "info"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name.trim()))
+        .unwrap_or("error")
+}
+
+fn links(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Link>, RenderError> {
+    let mut links = Vec::new();
+    for link in &config.links {
+        let href = texts.text("links", &link.href)?;
+        if !href.is_empty() {
+            links.push(Link { href, text: texts.text("links", &link.text)? });
+        }
+    }
+    Ok(links)
+}
+
+fn images(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Image>, RenderError> {
+    let mut images = Vec::new();
+    for image in &config.images {
+        let src = texts.text("images", &image.src)?;
+        if !src.is_empty() {
+            images.push(Image {
+                src,
+                href: texts.text("images", &image.href)?,
+                alt: texts.text("images", &image.alt)?,
+            });
+        }
+    }
+    Ok(images)
+}
+
+/// The event's size in bytes with room for the routing key.
+fn size(event: &PagerdutyEvent) -> usize {
+    serde_json::to_vec(event).map_or(0, |json| json.len() + ROUTING_KEY_ROOM)
+}
+
+pub(super) async fn send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Outcome {
+    match try_send(config, attempt).await {
+        Ok(outcome) | Err(outcome) => outcome,
+    }
+}
+
+async fn try_send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
+    let texts = attempt.texts();
+    let mut hidden = Hidden::default();
+    let event = render(config, attempt.notification, &texts)?;
+    let routing_key = texts.secret("routing_key", &reveal(&config.routing_key).await?)?;
+    hidden.add(&routing_key);
+    let post = Post {
+        url: &texts.text("url", &config.url)?,
+        http: &config.http,
+        timeout: limit(config.timeout),
+        headers: &[],
+        body: json(&Keyed { routing_key: &routing_key, event: &event })?,
+    };
+    let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
+    Ok(answer.verdict(&hidden))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::deliver::Channel;
+    use crate::shell::notify::{Rendered, fixture};
+
+    use super::*;
+
+    #[test]
+    fn payload() {
+        let channel = Channel::Pagerduty(Box::new(fixture::pagerduty("http://127.0.0.1/")));
+        insta::assert_snapshot!(fixture::rendered(channel), @"");
+    }
+
+    fn event(change: impl FnOnce(&mut PagerdutyConfig)) -> PagerdutyEvent {
+        let mut config = fixture::pagerduty("http://127.0.0.1/");
+        change(&mut config);
+        match fixture::render_for(Channel::Pagerduty(Box::new(config)), &fixture::notification()) {
+            Rendered::Pagerduty(event) => *event,
+            other => panic!("not an event: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn keeps_to_the_limits() {
+        let long = event(|config| config.description = "ä".repeat(2000));
+        assert_eq!(long.payload.summary.chars().count(), SUMMARY_LENGTH_MAX);
+
+        let heavy = event(|config| drop(config.details.insert("firing".into(), "x".repeat(600_000))));
+        assert_eq!(heavy.payload.custom_details.keys().collect::<Vec<_>>(), ["error"]);
+        assert_eq!(heavy.links.len(), 1);
+
+        let heavier = event(|config| config.links[0].text = "x".repeat(600_000));
+        assert!(heavier.links.is_empty());
+        assert!(size(&heavier) <= EVENT_SIZE_MAX);
+
+        let empty = event(|config| {
+            config.description.clear();
+            config.source.clear();
+            config.client.clear();
+            config.severity = "page".into();
+        });
+        assert_eq!(empty.payload.summary, r#"{}:{alertname="HighLoad"}"#);
+        assert_eq!((empty.payload.source.as_str(), empty.payload.severity), ("Watchbell", "error"));
+    }
+
+    #[test]
+    fn resolves_under_the_same_key() {
+        let channel = || Channel::Pagerduty(Box::new(fixture::pagerduty("http://127.0.0.1/")));
+        let firing = fixture::render_for(channel(), &fixture::notification());
+        let resolved = fixture::render_for(channel(), &fixture::resolved_notification());
+        let (Rendered::Pagerduty(firing), Rendered::Pagerduty(resolved)) = (firing, resolved) else {
+            panic!("not events")
+        };
+        assert_eq!((firing.event_action, resolved.event_action), ("trigger", "resolve"));
+        assert_eq!(firing.dedup_key, resolved.dedup_key);
+    }
+}

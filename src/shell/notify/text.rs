@@ -1,0 +1,109 @@
+//! Rendering the texts of an integration, with the field's name in every error.
+
+use crate::template::{NotificationData, NotificationTemplates, TemplateError};
+
+/// What keeps an integration from being rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template fails.
+    #[error("{field}: {error}")]
+    Template {
+        /// The configuration's field.
+        field: &'static str,
+        /// What fails.
+        error: TemplateError,
+    },
+    /// A template that holds a secret fails; it does not show.
+    #[error("{field}: its template cannot be rendered")]
+    SecretTemplate {
+        /// The configuration's field.
+        field: &'static str,
+    },
+    /// A text is no list of mail addresses, or has too many of them.
+    #[error("{field}: `{text}` is not a list of 1 to {limit} mail addresses", limit = super::mail::RECIPIENTS_MAX)]
+    Address {
+        /// The configuration's field.
+        field: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// A mail's header cannot be written.
+    #[error("`{name}` is not the name of a mail's header")]
+    Header {
+        /// The header's name.
+        name: String,
+    },
+    /// The mail cannot be put together.
+    #[error("mail: {0}")]
+    Mail(String),
+}
+
+/// The templates together with what they see.
+pub(super) struct Texts<'a> {
+    templates: &'a NotificationTemplates,
+    data: NotificationData,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn new(templates: &'a NotificationTemplates, data: NotificationData) -> Self {
+        Texts { templates, data }
+    }
+
+    pub(super) fn data(&self) -> &NotificationData {
+        &self.data
+    }
+
+    /// The template `text` of `field`, rendered.
+    pub(super) fn text(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
+        if !text.contains("{{") {
+            return Ok(text.to_owned());
+        }
+        self.templates.text(text, &self.data).map_err(|error| RenderError::Template { field, error })
+    }
+
+    /// As [`Texts::text`], with what the template puts in escaped for HTML.
+    pub(super) fn html(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
+        self.templates.html(text, &self.data).map_err(|error| RenderError::Template { field, error })
+    }
+
+    /// As [`Texts::text`] for a secret: errors do not quote it.
+    pub(super) fn secret(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
+        self.text(field, text).map_err(|_| RenderError::SecretTemplate { field })
+    }
+}
+
+/// At most `limit` characters of `text`; an ellipsis takes the place of what is cut.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some(_) if limit == 0 => String::new(),
+        Some(_) => text.chars().take(limit - 1).chain(['…']).collect(),
+    }
+}
+
+/// `text` on one line: control characters and line breaks become spaces, runs of white space one.
+pub(super) fn one_line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_by_characters() {
+        for (text, limit, expected) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("äöüß", 3, "äö…"), ("ab", 1, "…"), ("ab", 0, ""), ("", 0, "")]
+        {
+            assert_eq!(cut(text, limit), expected, "{text} {limit}");
+        }
+    }
+
+    #[test]
+    fn keeps_to_one_line() {
+        for (text, expected) in [("a\r\nb", "a b"), ("\u{1b}[31mred\u{7}", "[31mred"), ("  a \t b  ", "a b")] {
+            assert_eq!(one_line(text), expected);
+        }
+    }
+}
