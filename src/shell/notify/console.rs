@@ -151,7 +151,12 @@ mod tests {
 
     #[test]
     fn block() {
-        insta::assert_snapshot!(fixture::rendered(Channel::Console(ConsoleConfig {})), @"");
+        insta::assert_snapshot!(fixture::rendered(Channel::Console(ConsoleConfig {})), @r##"
+        2026-11-22 03:00:00Z  FIRING    HighLoad  (1 firing, 1 resolved; to night-watch: new alerts in group)
+            FIRING    HighLoad  {instance="a:9100", severity="critical"}   Load is high, überall  (for 5m)
+                      value: 9.5
+            RESOLVED  HighLoad  {instance="bb:9100", severity="critical"}  Load is high  (after 3m30s)
+        "##);
     }
 
     #[test]

@@ -148,7 +148,36 @@ mod tests {
 
     #[test]
     fn mail() {
-        insta::assert_snapshot!(fixture::rendered(Channel::Email(Box::new(fixture::email("127.0.0.1", 25)))), @"");
+        insta::assert_snapshot!(fixture::rendered(Channel::Email(Box::new(fixture::email("127.0.0.1", 25)))), @r##"
+        From: Watchbell <bell@example.org>
+        To: ops@example.org, Ada <ada@example.org>
+        Date: Sun, 22 Nov 2026 03:00:00 +0000
+        Message-ID: <2c70e12b7a0646f92279f427c7b38e73@example.org>
+        Auto-Submitted: auto-generated
+        Subject: [firing] HighLoad =?utf-8?b?4oCUIFN0w7ZydW5n?=
+        MIME-Version: 1.0
+        Content-Type: multipart/alternative;
+         boundary="=2c70e12b7a0646f92279f427c7b38e73"
+
+        --=2c70e12b7a0646f92279f427c7b38e73
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        2026-11-22 03:00:00Z  FIRING    HighLoad  (1 firing, 1 resolved; to night-w=
+        atch: new alerts in group)
+            FIRING    HighLoad  {instance=3D"a:9100", severity=3D"critical"}   Load=
+         is high, =C3=BCberall  (for 5m)
+                      value: 9.5
+            RESOLVED  HighLoad  {instance=3D"bb:9100", severity=3D"critical"}  Load=
+         is high  (after 3m30s)
+
+        --=2c70e12b7a0646f92279f427c7b38e73
+        Content-Type: text/html; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        <p>HighLoad: Load is high, =C3=BCberall</p>
+        --=2c70e12b7a0646f92279f427c7b38e73--
+        "##);
     }
 
     fn rendered(change: impl FnOnce(&mut EmailConfig)) -> Result<String, RenderError> {

@@ -203,7 +203,29 @@ mod tests {
     #[test]
     fn payload() {
         let channel = Channel::Pagerduty(Box::new(fixture::pagerduty("http://127.0.0.1/")));
-        insta::assert_snapshot!(fixture::rendered(channel), @"");
+        insta::assert_snapshot!(fixture::rendered(channel), @r##"
+        {
+          "event_action": "trigger",
+          "dedup_key": "196cd8f79681ecfe82cc3e2d31612835c7d1ce897fd702ce61839eace2d49e26",
+          "payload": {
+            "summary": "[firing] HighLoad",
+            "source": "a:9100",
+            "severity": "critical",
+            "group": "load",
+            "custom_details": {
+              "num_firing": "1"
+            }
+          },
+          "client": "Watchbell",
+          "client_url": "http://watchbell.example.org",
+          "links": [
+            {
+              "href": "http://watchbell.example.org/graph",
+              "text": "graph"
+            }
+          ]
+        }
+        "##);
     }
 
     fn event(change: impl FnOnce(&mut PagerdutyConfig)) -> PagerdutyEvent {

@@ -207,7 +207,57 @@ mod tests {
 
     #[test]
     fn payload() {
-        insta::assert_snapshot!(fixture::rendered(Channel::Slack(Box::new(fixture::slack(target())))), @"");
+        insta::assert_snapshot!(fixture::rendered(Channel::Slack(Box::new(fixture::slack(target())))), @r##"
+        {
+          "channel": "#alerts",
+          "username": "Watchbell",
+          "icon_emoji": ":bell:",
+          "link_names": true,
+          "attachments": [
+            {
+              "title": "[FIRING:1] HighLoad",
+              "title_link": "http://watchbell.example.org/#/alerts?receiver=night-watch",
+              "text": "a:9100: Load is high, überall\nbb:9100: Load is high\n",
+              "fallback": "HighLoad",
+              "callback_id": "",
+              "fields": [
+                {
+                  "title": "Severity",
+                  "value": "critical",
+                  "short": true
+                },
+                {
+                  "title": "Reason",
+                  "value": "new alerts in group",
+                  "short": false
+                }
+              ],
+              "actions": [
+                {
+                  "type": "button",
+                  "text": "Silence",
+                  "url": "http://watchbell.example.org/#/silences",
+                  "style": "danger",
+                  "name": "silence",
+                  "value": "HighLoad",
+                  "confirm": {
+                    "text": "Silence HighLoad?",
+                    "title": "Sure?",
+                    "ok_text": "Yes"
+                  }
+                }
+              ],
+              "footer": "",
+              "color": "danger",
+              "mrkdwn_in": [
+                "fallback",
+                "pretext",
+                "text"
+              ]
+            }
+          ]
+        }
+        "##);
     }
 
     #[test]

@@ -117,7 +117,57 @@ mod tests {
 
     #[test]
     fn payload() {
-        insta::assert_snapshot!(fixture::rendered(config(0)), @"");
+        insta::assert_snapshot!(fixture::rendered(config(0)), @r##"
+        {
+          "receiver": "night-watch",
+          "status": "firing",
+          "alerts": [
+            {
+              "status": "firing",
+              "labels": {
+                "alertname": "HighLoad",
+                "instance": "a:9100",
+                "severity": "critical"
+              },
+              "annotations": {
+                "summary": "Load is high, überall",
+                "value": "9.5"
+              },
+              "startsAt": "2026-11-22T02:55:00Z",
+              "endsAt": "0001-01-01T00:00:00Z",
+              "generatorURL": "http://watchbell.example.org/graph?g0.expr=node_load1",
+              "fingerprint": "07725ff76c9db3d0"
+            },
+            {
+              "status": "resolved",
+              "labels": {
+                "alertname": "HighLoad",
+                "instance": "bb:9100",
+                "severity": "critical"
+              },
+              "annotations": {
+                "summary": "Load is high"
+              },
+              "startsAt": "2026-11-22T02:55:00Z",
+              "endsAt": "2026-11-22T02:58:30.5Z",
+              "generatorURL": "http://watchbell.example.org/graph?g0.expr=node_load1",
+              "fingerprint": "c9aa877b466de61b"
+            }
+          ],
+          "groupLabels": {
+            "alertname": "HighLoad"
+          },
+          "commonLabels": {
+            "alertname": "HighLoad",
+            "severity": "critical"
+          },
+          "commonAnnotations": {},
+          "externalURL": "http://watchbell.example.org",
+          "version": "4",
+          "groupKey": "{}:{alertname=\"HighLoad\"}",
+          "truncatedAlerts": 0
+        }
+        "##);
     }
 
     #[test]
