@@ -203,7 +203,11 @@ impl Checker<'_> {
 
     /// `anchored` and `smoothed` go with the functions that know them.
     fn extension(&mut self, name: &str, arg: &Expr) {
-        let ExprKind::Range(range) = &arg.kind else { return };
+        let mut inner = arg;
+        while let ExprKind::Paren(within) = &inner.kind {
+            inner = within;
+        }
+        let ExprKind::Range(range) = &inner.kind else { return };
         let (word, known): (_, &[&str]) = match range.selector.extension {
             None => return,
             Some(RangeExtension::Anchored) => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),

@@ -9,7 +9,7 @@ use nom::{IResult, Parser};
 
 use super::Span;
 use super::error::{Faults, ParseErrorKind};
-use crate::model::{parse_duration, parse_value};
+use crate::model::{DurationError, parse_duration, parse_value};
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,7 @@ pub(super) struct Token {
 
 /// A fault inside one token.
 struct Fault {
+    kind: ParseErrorKind,
     /// The bytes at fault, counted from the token's start.
     span: Span,
     message: String,
@@ -73,7 +74,7 @@ pub(super) fn tokens(text: &str, faults: &mut Faults) -> Vec<Token> {
             Ok(read) => read,
             Err(fault) => {
                 let span = at + fault.span.start..at + fault.span.end;
-                faults.add(ParseErrorKind::Syntax, span, fault.message, fault.hint);
+                faults.add(fault.kind, span, fault.message, fault.hint);
                 (TokenKind::Bad, fault.length)
             }
         };
@@ -139,12 +140,19 @@ fn sign(rest: &str) -> Result<(TokenKind, usize), Fault> {
         '!' => Some("write `!=` or `!~`".to_owned()),
         '&' => Some("write `and`".to_owned()),
         '|' => Some("write `or`".to_owned()),
+        '$' => Some("variables of dashboards are not known here: write the value".to_owned()),
         _ if letter.is_alphanumeric() || letter == '.' => {
             Some("quote names outside of a-z, A-Z, 0-9, _ and : inside braces, such as `{\"my.metric\"}`".to_owned())
         }
         _ => None,
     };
-    Err(Fault { span: 0..length, message: format!("unexpected character `{letter}`"), hint, length })
+    Err(Fault {
+        kind: ParseErrorKind::Syntax,
+        span: 0..length,
+        message: format!("unexpected character `{letter}`"),
+        hint,
+        length,
+    })
 }
 
 /// Digits with single `_` between them.
@@ -181,13 +189,20 @@ fn whole<'a>(mut parser: impl FnMut(&'a str) -> IResult<&'a str, &'a str>, input
 
 fn number(rest: &str) -> Result<(TokenKind, usize), Fault> {
     let fault = |length: usize, message: String, hint: Option<&str>| Fault {
+        kind: ParseErrorKind::Syntax,
         span: 0..length,
         message,
         hint: hint.map(str::to_owned),
         length,
     };
     if let Some(text) = whole(duration, rest) {
-        let millis = parse_duration(text).map_err(|error| fault(text.len(), error.to_string(), None))?;
+        let millis = parse_duration(text).map_err(|error| Fault {
+            kind: match error {
+                DurationError::OutOfRange(_) => ParseErrorKind::Meaning,
+                _ => ParseErrorKind::Syntax,
+            },
+            ..fault(text.len(), error.to_string(), None)
+        })?;
         return Ok((TokenKind::Duration(i64::try_from(millis.as_millis()).unwrap_or(i64::MAX)), text.len()));
     }
     let Some(text) = whole(hexadecimal, rest).or_else(|| whole(decimal, rest)) else {
@@ -197,16 +212,18 @@ fn number(rest: &str) -> Result<(TokenKind, usize), Fault> {
     };
     match value(&text.replace('_', "")) {
         Some(value) => Ok((TokenKind::Number(value), text.len())),
-        None => Err(fault(text.len(), format!("`{text}` is out of range"), None)),
+        None => {
+            let fault = fault(text.len(), format!("`{text}` is out of range"), None);
+            Err(Fault { kind: ParseErrorKind::Meaning, ..fault })
+        }
     }
 }
 
 /// The value of a number without `_`; a leading zero makes whole numbers octal, as in Go.
 fn value(text: &str) -> Option<f64> {
-    if text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
-        if let Ok(octal) = i64::from_str_radix(text, 8) {
-            return Some(octal as f64);
-        }
+    let octal = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    if octal && let Ok(value) = i64::from_str_radix(text, 8) {
+        return Some(value as f64);
     }
     parse_value(text).filter(|value| value.is_finite())
 }
@@ -214,6 +231,7 @@ fn value(text: &str) -> Option<f64> {
 fn quoted(rest: &str) -> Result<(TokenKind, usize), Fault> {
     let quote = rest.chars().next().unwrap_or_default();
     let unterminated = |length: usize| Fault {
+        kind: ParseErrorKind::Syntax,
         span: 0..length,
         message: "this string is never closed".to_owned(),
         hint: Some(format!("add a closing {quote}")),
@@ -243,7 +261,13 @@ fn quoted(rest: &str) -> Result<(TokenKind, usize), Fault> {
         Err((span, message)) => {
             let hint =
                 (!message.contains("code point")).then(|| "write `\\\\` for a backslash, or use backquotes".to_owned());
-            Err(Fault { span: span.start + 1..span.end + 1, message, hint, length: end + 1 })
+            Err(Fault {
+                kind: ParseErrorKind::Syntax,
+                span: span.start + 1..span.end + 1,
+                message,
+                hint,
+                length: end + 1,
+            })
         }
     }
 }

@@ -244,7 +244,128 @@ impl Display for DurationExpr {
 
 #[cfg(test)]
 mod tests {
-    use crate::lang::parse;
+    use proptest::prelude::*;
+
+    use crate::lang::{Expr, ValueType, functions, parse};
+
+    fn one_of(texts: &[&'static str]) -> BoxedStrategy<String> {
+        prop::sample::select(texts.to_vec()).prop_map(str::to_owned).boxed()
+    }
+
+    fn duration() -> BoxedStrategy<String> {
+        let leaf = one_of(&["5m", "90", "1h30m", "0.5", "1.0005", "step()", "range()", "1w"]);
+        let deeper = |inner: BoxedStrategy<String>| {
+            let binary = (inner.clone(), one_of(&["+", "-", "*", "/", "%", "^"]), inner.clone());
+            prop_oneof![
+                binary.prop_map(|(a, op, b)| format!("{a}{op} {b}")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("max_of({a},{b})")),
+                inner.clone().prop_map(|a| format!("({a})")),
+                inner.prop_map(|a| format!("-{a}")),
+            ]
+            .boxed()
+        };
+        leaf.prop_recursive(3, 8, 2, move |inner| deeper(inner.boxed())).boxed()
+    }
+
+    fn selector() -> BoxedStrategy<String> {
+        let name = one_of(&[
+            "up",
+            "a:b",
+            "by",
+            "x{}",
+            "{\"a b\"}",
+            "{'on'}",
+            "{__name__=~'u.'}",
+            "y{b='1',a!~`\\d`}",
+            "{\"c\",\"d\"}",
+        ]);
+        let at = one_of(&["", "", "@ 5", "@-0.0015", "@ start()", "@ end()"]);
+        let offset =
+            prop_oneof![Just(String::new()), one_of(&["5m", "-90", "+1d"]), duration().prop_map(|d| format!("-({d})"))];
+        let offset = offset.prop_map(|offset| if offset.is_empty() { offset } else { format!("offset {offset}") });
+        (name, at, offset, any::<bool>())
+            .prop_map(
+                |(name, at, offset, swap)| {
+                    if swap { format!("{name} {offset} {at}") } else { format!("{name} {at} {offset}") }
+                },
+            )
+            .boxed()
+    }
+
+    /// Texts of instant vectors, most of them valid.
+    fn vector() -> BoxedStrategy<String> {
+        let deeper = |inner: BoxedStrategy<String>| {
+            let op = one_of(&[
+                "+", "-", "*", "/", "%", "^", "atan2", "==", "> bool", "<=", "</", ">/", "and", "or", "unless",
+            ]);
+            let clause = one_of(&[
+                "",
+                "",
+                "on()",
+                "on(a) group_left",
+                "ignoring(\"b c\") group_right(d)",
+                "fill(0)",
+                "fill_right(-Inf)",
+            ]);
+            let group = one_of(&["", "by (a)", "without (b, 'c d')", "by ()"]);
+            prop_oneof![
+                (inner.clone(), op, clause, inner.clone())
+                    .prop_map(|(a, op, clause, b)| format!("{a} {op} {clause} {b}")),
+                (one_of(&["sum", "avg", "group", "stddev"]), group.clone(), inner.clone())
+                    .prop_map(|(op, group, a)| format!("{op} {group} ({a})")),
+                (one_of(&["topk", "quantile", "limit_ratio"]), group, inner.clone(), -2.0..9.0)
+                    .prop_map(|(op, group, a, k)| format!("{op}({k}, {a}) {group}")),
+                inner.clone().prop_map(|a| format!("({a})")),
+                inner.clone().prop_map(|a| format!("-{a}")),
+                (prop::sample::select(functions().iter().collect::<Vec<_>>()), inner.clone(), duration()).prop_map(
+                    |(function, a, d)| {
+                        let args: Vec<String> = function
+                            .args
+                            .iter()
+                            .map(|wanted| match wanted {
+                                ValueType::Scalar => "0.5".to_owned(),
+                                ValueType::String => "'t'".to_owned(),
+                                ValueType::InstantVector => a.clone(),
+                                ValueType::RangeVector => format!("({a})[{d}:]"),
+                            })
+                            .collect();
+                        format!("{}({})", function.name, args.join(", "))
+                    }
+                ),
+                (one_of(&["rate", "last_over_time"]), selector(), duration())
+                    .prop_map(|(f, s, d)| format!("{f}({s}[{d}:1m]) + {f}(x[{d}] smoothed offset 1m @ 3)")),
+                (inner, duration(), duration())
+                    .prop_map(|(a, d, s)| format!("max_over_time(({a})[{d}:{s}] offset 1m)")),
+            ]
+            .boxed()
+        };
+        selector().prop_recursive(5, 24, 3, move |inner| deeper(inner.boxed())).boxed()
+    }
+
+    fn height(expr: &Expr) -> usize {
+        1 + expr.children().into_iter().map(height).max().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn prints_what_reads_back(text in vector()) {
+            if let Ok(expr) = parse(&text) {
+                let printed = expr.to_string();
+                let again = parse(&printed).map_err(|errors| TestCaseError::fail(format!("{text}\n{printed}\n{errors}")))?;
+                prop_assert_eq!(again.to_string(), printed);
+                prop_assert_eq!(height(&again), height(&expr));
+                prop_assert_eq!(again.value_type(), expr.value_type());
+            }
+        }
+    }
+
+    #[test]
+    fn most_random_texts_are_valid() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let texts = (0..200).filter_map(|_| vector().new_tree(&mut runner).ok()).map(|tree| tree.current());
+        let valid = texts.filter(|text| parse(text).is_ok()).count();
+        assert!(valid > 100, "only {valid} of 200");
+    }
 
     #[test]
     fn canonical() {

@@ -93,7 +93,8 @@ impl Parser<'_> {
     pub(super) fn labels(&mut self) -> Vec<String> {
         let mut labels = Vec::new();
         if !self.is_sign("(") {
-            self.unexpected("`(` and labels", None);
+            let hint = self.word().map(|word| format!("write `({word})`"));
+            self.unexpected("`(` and labels", hint);
             return labels;
         }
         let open = self.advance();

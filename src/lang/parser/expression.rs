@@ -11,6 +11,12 @@ const CONNECTORS: [&str; 9] = ["and", "or", "unless", "atan2", "offset", "anchor
 /// Words that are never a metric's name.
 const RESERVED: [&str; 6] = ["bool", "on", "ignoring", "group_left", "group_right", "atan2"];
 
+/// Whether an operand without signs can begin with this token.
+fn starts_atom(kind: &TokenKind) -> bool {
+    use TokenKind::*;
+    matches!(kind, Number(_) | Duration(_) | Text(_) | Word | Sign("(" | "{"))
+}
+
 /// Whether `name` can be written bare as a metric's name.
 pub(in crate::lang) fn is_bare_metric(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
@@ -25,22 +31,47 @@ impl Parser<'_> {
         }
         let node = self.expression(0);
         while *self.kind() != TokenKind::End {
-            let hint = self.word().and_then(|word| nearest(&word.to_lowercase(), CONNECTORS));
-            let hint = hint.map(|name| format!("did you mean `{name}`?"));
-            match self.kind() {
-                TokenKind::Sign(")" | "]" | "}") => {
-                    let sign = &self.text[self.span()];
-                    self.syntax(self.span(), format!("this `{sign}` closes nothing"), None);
-                }
-                _ => self.unexpected("an operator or the end", hint),
-            }
-            if self.starts_atom() {
-                self.expression(0);
-            } else {
-                self.advance();
-            }
+            self.left_over();
         }
         node
+    }
+
+    /// Reports what stands where an operator or the end should, and reads on behind it.
+    fn left_over(&mut self) {
+        match self.kind() {
+            TokenKind::Sign(")" | "]" | "}") => {
+                let sign = &self.text[self.span()];
+                self.syntax(self.span(), format!("this `{sign}` closes nothing"), None);
+            }
+            _ => self.unexpected("an operator or the end", self.connector_hint()),
+        }
+        // What stands between two operands was meant to join them.
+        if !self.starts_atom() || (self.word().is_some() && starts_atom(self.ahead(1))) {
+            self.advance();
+        }
+        if self.starts_atom() {
+            self.expression(0);
+        }
+    }
+
+    /// What the token that stands in an operator's place was probably meant to be.
+    fn connector_hint(&self) -> Option<String> {
+        match self.kind() {
+            TokenKind::Sign("=") => return Some("write `==` to compare".to_owned()),
+            TokenKind::Sign("=~" | "!~") => {
+                return Some("conditions on labels stand in braces: `x{label=~\"…\"}`".to_owned());
+            }
+            _ => {}
+        }
+        // One or two letters are near to too many words.
+        let word = self.word()?.to_ascii_lowercase();
+        if matches!(word.as_str(), "by" | "without") {
+            return Some(format!("`{word}` follows an aggregation such as `sum(…)`"));
+        }
+        if word.len() < 3 {
+            return None;
+        }
+        nearest(&word, CONNECTORS).map(|name| format!("did you mean `{name}`?"))
     }
 
     /// An expression of operators that bind at least as strongly as `floor`.
@@ -84,8 +115,7 @@ impl Parser<'_> {
     }
 
     fn starts_atom(&self) -> bool {
-        use TokenKind::*;
-        matches!(self.kind(), Number(_) | Duration(_) | Text(_) | Word | Sign("(" | "{"))
+        starts_atom(self.kind())
     }
 
     fn atom(&mut self) -> Node {

@@ -76,6 +76,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     faults: Faults,
+    /// The rest of the text was given up: what is missing from here on is no fault.
+    halted: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -85,10 +87,10 @@ impl<'a> Parser<'a> {
             let message = format!("the expression is longer than {TEXT_BYTES_MAX} bytes");
             faults.add(ParseErrorKind::Limit, 0..0, message, None);
             let end = Token { kind: TokenKind::End, span: 0..0 };
-            return Parser { text: "", tokens: vec![end], at: 0, depth: 0, faults };
+            return Parser { text: "", tokens: vec![end], at: 0, depth: 0, faults, halted: false };
         }
         let tokens = tokens(text, &mut faults);
-        Parser { text, tokens, at: 0, depth: 0, faults }
+        Parser { text, tokens, at: 0, depth: 0, faults, halted: false }
     }
 
     /// The current token; past the end it is the end.
@@ -143,32 +145,37 @@ impl<'a> Parser<'a> {
     }
 
     fn syntax(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
-        self.faults.add(ParseErrorKind::Syntax, span, message.into(), hint);
-        self.halt_if_full();
+        self.fault(ParseErrorKind::Syntax, span, message.into(), hint);
     }
 
     fn meaning(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
-        self.faults.add(ParseErrorKind::Meaning, span, message.into(), hint);
-        self.halt_if_full();
+        self.fault(ParseErrorKind::Meaning, span, message.into(), hint);
     }
 
     /// Reports a limit and gives up on the rest of the text.
     fn limit(&mut self, span: Span, message: String) {
-        self.faults.add(ParseErrorKind::Limit, span, message, None);
-        self.at = self.tokens.len() - 1;
+        self.fault(ParseErrorKind::Limit, span, message, None);
+        self.halt();
     }
 
-    fn halt_if_full(&mut self) {
-        if self.faults.is_full() {
-            self.at = self.tokens.len() - 1;
+    fn fault(&mut self, kind: ParseErrorKind, span: Span, message: String, hint: Option<String>) {
+        if self.halted {
+            return;
         }
+        self.faults.add(kind, span, message, hint);
+        if self.faults.is_full() {
+            self.halt();
+        }
+    }
+
+    fn halt(&mut self) {
+        self.halted = true;
+        self.at = self.tokens.len() - 1;
     }
 
     /// Reports that the current token is not what was `expected`.
     fn unexpected(&mut self, expected: &str, hint: Option<String>) {
         let found = match self.kind() {
-            // The end after a limit or a full list of faults is no fault of its own.
-            TokenKind::End if self.faults.is_full() => return,
             TokenKind::Bad => return,
             TokenKind::End => "the end".to_owned(),
             _ => format!("`{}`", shorten(&self.text[self.span()])),
@@ -195,7 +202,9 @@ impl<'a> Parser<'a> {
             self.syntax(open.clone(), format!("this `{sign}` is never closed"), Some(format!("add a `{close}`")));
             return;
         }
-        self.unexpected(expected, None);
+        let clause = self.is_keyword("by") || self.is_keyword("without");
+        let hint = (clause && close == ")").then(|| "close the parenthesis before it: `sum(…) by (…)`".to_owned());
+        self.unexpected(expected, hint);
         self.skip_to(&[close]);
         self.take_sign(close);
     }

@@ -196,6 +196,12 @@ fn hints() {
         ("sum(x)[5m]", "for anything else write a subquery: `[5m:]`"),
         ("x{a=b}", "quote it: `\"b\"`"),
         ("a && b", "write `and`"),
+        ("a = 5", "write `==` to compare"),
+        ("a =~ 'b'", "conditions on labels stand in braces: `x{label=~\"…\"}`"),
+        ("rate(x[5m]) by (a)", "`by` follows an aggregation such as `sum(…)`"),
+        ("sum(rate(x[5m]) by (a)", "close the parenthesis before it: `sum(…) by (…)`"),
+        ("sum by a (x)", "write `(a)`"),
+        ("x[$interval]", "variables of dashboards are not known here: write the value"),
         ("1 > 2", "write `> bool`"),
         ("x[stap()]", "did you mean `step`?"),
     ] {
@@ -228,7 +234,8 @@ fn limits() {
         format!("x{}", "[1m:]".repeat(many)),
     ] {
         let found = parse(&text).expect_err("too deep");
-        assert!(found.iter().any(|error| error.kind == ParseErrorKind::Limit), "{}: {found}", &text[..20]);
+        assert_eq!(found.as_slice().len(), 1, "{}: {found}", &text[..20]);
+        assert_eq!(found.first().kind, ParseErrorKind::Limit);
     }
     let long = parse(&" ".repeat(TEXT_BYTES_MAX + 1)).expect_err("too long");
     assert_eq!(long.first().kind, ParseErrorKind::Limit);
