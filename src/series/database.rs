@@ -245,7 +245,8 @@ impl Database {
 
     fn resolve(&self, matchers: &[Matcher]) -> impl Iterator<Item = &Series> {
         let labels_of = |id: u32| &self.get(id).expect("the index holds live series only").labels;
-        self.index.resolve(matchers, labels_of).into_iter().filter_map(|id| self.get(id))
+        let all = || (0..).zip(&self.slots).filter(|(_, slot)| slot.series.is_some()).map(|(id, _)| id).collect();
+        self.index.resolve(matchers, all, labels_of).into_iter().filter_map(|id| self.get(id))
     }
 
     fn find(&self, labels: &Labels) -> Option<u32> {

@@ -13,18 +13,15 @@ type Postings = SmallVec<[u32; 4]>;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     labels: HashMap<CompactString, BTreeMap<CompactString, Postings>>,
-    /// Every series.
-    all: Vec<u32>,
 }
 
 impl Index {
     /// Adds the series `id`, which is not in the index.
     pub(super) fn insert(&mut self, id: u32, labels: &Labels) {
-        insert_sorted(id, &mut self.all, |all, at| all.insert(at, id));
         for (name, value) in labels.iter() {
             let values = self.labels.entry(CompactString::new(name)).or_default();
             match values.get_mut(value) {
-                Some(postings) => insert_sorted(id, postings, |postings, at| postings.insert(at, id)),
+                Some(postings) => insert_sorted(id, postings),
                 None => {
                     values.insert(CompactString::new(value), SmallVec::from_slice(&[id]));
                 }
@@ -34,7 +31,6 @@ impl Index {
 
     /// Removes the given series, each with the labels it was inserted with. `dead` says of an id whether it is among them.
     pub(super) fn remove<'a>(&mut self, series: impl Iterator<Item = &'a Labels>, dead: impl Fn(u32) -> bool) {
-        self.all.retain(|id| !dead(*id));
         let touched: HashSet<(&str, &str)> = series.flat_map(Labels::iter).collect();
         for (name, value) in touched {
             let Some(values) = self.labels.get_mut(name) else { continue };
@@ -65,17 +61,16 @@ impl Index {
         let of_text = |text: &CompactString| if text.is_heap_allocated() { text.capacity() } else { 0 };
         let of_postings = |ids: &Postings| if ids.spilled() { ids.capacity() * size_of::<u32>() } else { 0 };
         let entry = size_of::<CompactString>() + size_of::<Postings>();
-        let values: usize = self
-            .labels
-            .values()
-            .flatten()
-            .map(|(value, postings)| entry + of_text(value) + of_postings(postings))
-            .sum();
-        values + self.all.capacity() * size_of::<u32>()
+        self.labels.values().flatten().map(|(value, postings)| entry + of_text(value) + of_postings(postings)).sum()
     }
 
-    /// The series that satisfy every matcher, ascending. `labels_of` gives the labels of an indexed series.
-    pub(super) fn resolve<'a>(&self, matchers: &[Matcher], labels_of: impl Fn(u32) -> &'a Labels) -> Vec<u32> {
+    /// The series that satisfy every matcher, ascending. `all` gives all indexed series, `labels_of` the labels of one.
+    pub(super) fn resolve<'a>(
+        &self,
+        matchers: &[Matcher],
+        all: impl FnOnce() -> Vec<u32>,
+        labels_of: impl Fn(u32) -> &'a Labels,
+    ) -> Vec<u32> {
         let is_lookup = |matcher: &Matcher| matcher.op() == MatchOp::Equal && !matcher.value().is_empty();
         let mut candidates: Option<Vec<u32>> = None;
         let mut looked_up: Vec<&[u32]> = Vec::new();
@@ -102,7 +97,7 @@ impl Index {
                 None => self.union_of(matcher.name(), |value| matcher.matches_value(value)),
             });
         }
-        let mut ids = candidates.unwrap_or_else(|| self.all.clone());
+        let mut ids = candidates.unwrap_or_else(all);
         for matcher in taking_away {
             if ids.is_empty() || !self.labels.contains_key(matcher.name()) {
                 continue;
@@ -133,13 +128,12 @@ impl Index {
     }
 }
 
-fn insert_sorted<L: AsRef<[u32]>>(id: u32, list: &mut L, insert: impl FnOnce(&mut L, usize)) {
-    let ids = list.as_ref();
-    let at = match ids.last() {
-        Some(last) if *last > id => ids.partition_point(|other| *other < id),
-        _ => ids.len(),
+fn insert_sorted(id: u32, postings: &mut Postings) {
+    let at = match postings.last() {
+        Some(last) if *last > id => postings.partition_point(|other| *other < id),
+        _ => postings.len(),
     };
-    insert(list, at);
+    postings.insert(at, id);
 }
 
 fn filter<'a>(mut ids: Vec<u32>, matcher: &Matcher, labels_of: impl Fn(u32) -> &'a Labels) -> Vec<u32> {
@@ -222,10 +216,10 @@ mod tests {
             (vec![equal("job", "api"), equal("job", "db")], vec![]),
             (vec![equal("job", "absent")], vec![]),
         ] {
-            assert_eq!(index.resolve(&matchers, |id| &series[id as usize]), expected, "{matchers:?}");
+            assert_eq!(index.resolve(&matchers, || vec![0, 1, 2], |id| &series[id as usize]), expected, "{matchers:?}");
         }
         index.remove(series[1..].iter(), |id| id >= 1);
-        assert_eq!(index.resolve(&[], |id| &series[id as usize]), [0]);
+        assert_eq!(index.resolve(&[Matcher::equal("x", "")], || vec![0], |id| &series[id as usize]), [0]);
         assert_eq!(index.values("env").collect::<Vec<_>>(), [("prod", &[0][..])]);
     }
 }

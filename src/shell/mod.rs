@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod http_client;
 pub mod ingest;
+pub mod journal;
 pub mod notify;
 pub mod secret;
+pub mod storage;
 pub mod telemetry;
 pub mod tls;
