@@ -1,0 +1,18 @@
+//! The compressed and the plain message; what was read is written and read back.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use watchbell::formats::remote_write::{decode_v1, decompress, encode_v1};
+
+fuzz_target!(|bytes: &[u8]| {
+    let unpacked = decompress(bytes, 1 << 20);
+    for message in [Some(bytes), unpacked.as_deref().ok()].into_iter().flatten() {
+        let Ok(decoded) = decode_v1(message) else { continue };
+        let written = decompress(&encode_v1(&decoded.batch), usize::MAX).expect("own bytes");
+        let again = decode_v1(&written).expect("own bytes");
+        assert_eq!((again.samples, again.refused_series), (decoded.samples, 0));
+        assert_eq!(again.batch.series.len(), decoded.batch.series.len());
+        assert_eq!(again.batch.metadata, decoded.batch.metadata);
+    }
+});
