@@ -1,5 +1,28 @@
-//! YAML -> raw -> compiled plan.
+//! YAML -> tree -> compiled plan. Nothing here touches a disk: files come through [`Files`].
 
+mod check;
+mod document;
+mod expression;
+mod http;
+mod jobs;
+mod load;
+mod main_file;
+mod matchers;
+mod plan;
+mod receivers;
+mod relabeling;
+mod routes;
+mod rules;
 mod scrape;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod yaml;
 
+pub use check::{Checked, check};
+pub use load::{Environment, Loaded, load};
+pub use matchers::{MatcherSyntaxError, parse_matchers};
+pub use plan::{HostSamples, Limits, Plan};
 pub use scrape::{FileDiscovery, ScrapeConfig, TargetGroup};
+pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};
+pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};

@@ -1,6 +1,7 @@
 //! The outside world: sockets, files, the store, the clock. The only place with `async`.
 
 pub mod clock;
+pub mod files;
 pub mod http_client;
 pub mod ingest;
 pub mod journal;

@@ -1,0 +1,123 @@
+//! `check`: every problem of a set of files, without running anything.
+
+use hashbrown::HashSet;
+
+use crate::model::{Diagnostic, Severity};
+use crate::rule::NoData;
+
+use super::document::Document;
+use super::load::{Environment, Loading};
+use super::rules::{RuleDefaults, is_rule_file, rule_count};
+use super::sources::Files;
+use super::yaml::NodeKind;
+
+/// What was checked and what was found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Every problem, in order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many files were read.
+    pub files: usize,
+    /// How many rules they hold.
+    pub rules: usize,
+}
+
+impl Checked {
+    /// How many of the problems are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+}
+
+/// Checks each of `paths`: a folder (every `*.yml` and `*.yaml` below it), a rule file (its top level has `groups`), or a
+/// main file with every file that it names. Files with `tests` in the folder are left to the test command.
+pub fn check(paths: &[String], files: &dyn Files, environment: Environment<'_>) -> Checked {
+    let mut checking = Checking { files, environment, loading: Loading::default(), rules: 0 };
+    let mut rest = Vec::new();
+    for path in paths {
+        if files.is_dir(path) {
+            let found = checking.below(path);
+            rest.extend(found.into_iter().map(|path| (path, true)));
+        } else {
+            rest.push((path.clone(), false));
+        }
+    }
+    // Main files first: what they name is read with their defaults.
+    let mut rule_files = Vec::new();
+    for (path, in_folder) in rest {
+        let document = Document::read(&path, files);
+        match &document.root {
+            Some(root) if in_folder && is_test_file(&root.kind) => {}
+            Some(root) if !is_rule_file(root) => checking.main(&path, &document),
+            _ => rule_files.push((path, document)),
+        }
+    }
+    for (path, document) in rule_files {
+        checking.rule_file(&path, document);
+    }
+    checking.finish()
+}
+
+/// Whether the top level has `tests`, as promtool's test files have.
+fn is_test_file(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Mapping(entries) if entries.iter().any(|entry| entry.key == "tests"))
+}
+
+struct Checking<'f> {
+    files: &'f dyn Files,
+    environment: Environment<'f>,
+    loading: Loading,
+    rules: usize,
+}
+
+impl Checking<'_> {
+    fn below(&mut self, folder: &str) -> Vec<String> {
+        let folder = folder.trim_end_matches('/');
+        let mut paths = Vec::new();
+        for ending in ["yml", "yaml"] {
+            match self.files.glob(&format!("{folder}/**/*.{ending}")) {
+                Ok(found) => paths.extend(found),
+                Err(error) => {
+                    self.loading.problems.push(Diagnostic::error("file/unreadable", error.to_string()));
+                }
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            let message = format!("`{folder}` holds no *.yml or *.yaml file");
+            self.loading.problems.push(Diagnostic::warning("file/no-match", message));
+        }
+        paths
+    }
+
+    fn main(&mut self, path: &str, document: &Document) {
+        if self.loading.read.contains(path) {
+            return;
+        }
+        let plan = self.loading.main(path, document, self.files, self.environment);
+        self.rules += rule_count(&plan.engine.groups);
+    }
+
+    fn rule_file(&mut self, path: &str, document: Document) {
+        if !self.loading.read.insert(path.to_owned()) {
+            return;
+        }
+        let minute = std::time::Duration::from_secs(60);
+        let defaults = RuleDefaults { interval: minute, no_data: NoData::default(), query_offset: Default::default() };
+        let groups = self.loading.rule_file(document, path, defaults);
+        self.rules += rule_count(&groups);
+    }
+
+    fn finish(self) -> Checked {
+        let mut seen = HashSet::new();
+        let mut diagnostics = self.loading.problems;
+        diagnostics.retain(|problem| {
+            let place = problem.place.as_ref().map(|place| (place.file.path.clone(), place.range.clone()));
+            seen.insert((place, problem.id, problem.message.clone()))
+        });
+        let place =
+            |problem: &Diagnostic| problem.place.as_ref().map(|place| (place.file.path.clone(), place.range.start));
+        diagnostics.sort_by_key(place);
+        Checked { diagnostics, files: self.loading.read.len(), rules: self.rules }
+    }
+}

@@ -1,0 +1,196 @@
+//! From the main file, or none, to the compiled plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashSet;
+
+use crate::engine;
+use crate::model::{Diagnostic, Severity, SourceFile};
+use crate::rule::Group;
+use crate::template::NotificationTemplates;
+
+use super::document::Document;
+use super::expression::{report_template_error, template_file_error};
+use super::main_file::{MainFile, Pattern, main_file};
+use super::plan::{HostSamples, Plan};
+use super::rules::{RuleDefaults, rule_groups};
+use super::sources::{Files, has_wildcard};
+use super::yaml::{NodeKind, Reader};
+
+/// The rules that run when nothing is configured.
+const STARTER_RULES: [(&str, &str); 1] =
+    [("rules/host.yml", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/host.yml")))];
+/// The distance of samples and evaluations when nothing is configured: short, so that something is seen soon.
+const STARTER_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A configuration that can run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The compiled plan.
+    pub plan: Plan,
+    /// What works and is probably not as meant.
+    pub warnings: Vec<Diagnostic>,
+    /// Every file that was read, for watching; sorted.
+    pub read: Vec<String>,
+    /// Every pattern that was looked up, for watching.
+    pub patterns: Vec<String>,
+}
+
+/// Looks up an environment variable.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Loads the main file at `main` and every file that it names; without one, the embedded default: samples of this
+/// machine, the starter rules, notifications to the console.
+///
+/// # Errors
+///
+/// Every problem found, warnings among them, when one of them is an error.
+pub fn load(main: Option<&str>, files: &dyn Files, environment: Environment<'_>) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut loading = Loading::default();
+    let plan = match main {
+        Some(path) => loading.main(path, &Document::read(path, files), files, environment),
+        None => loading.embedded(),
+    };
+    if loading.problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(loading.problems);
+    }
+    let mut read: Vec<String> = loading.read.into_iter().collect();
+    read.sort();
+    Ok(Loaded { plan, warnings: loading.problems, read, patterns: loading.patterns })
+}
+
+/// What gathers while files are read.
+#[derive(Default)]
+pub(super) struct Loading {
+    pub(super) problems: Vec<Diagnostic>,
+    pub(super) read: HashSet<String>,
+    patterns: Vec<String>,
+}
+
+impl Loading {
+    fn embedded(&mut self) -> Plan {
+        let mut main =
+            MainFile { host_samples: Some(HostSamples { interval: STARTER_INTERVAL }), ..MainFile::default() };
+        main.rules.interval = STARTER_INTERVAL;
+        main.route.group_interval = STARTER_INTERVAL * 6;
+        let mut groups = Vec::new();
+        for (path, text) in STARTER_RULES {
+            let document = Document::from_bytes(path, text.as_bytes().to_vec());
+            groups.extend(self.rule_file(document, path, main.rules));
+        }
+        plan(main, groups, NotificationTemplates::default())
+    }
+
+    /// Compiles the main file `document` with every file that it names.
+    pub(super) fn main(
+        &mut self,
+        path: &str,
+        document: &Document,
+        files: &dyn Files,
+        environment: Environment<'_>,
+    ) -> Plan {
+        self.read.insert(path.to_owned());
+        self.problems.extend(document.problems.iter().cloned());
+        let reader = Reader::new(&document.file, environment);
+        let main = main_file(&reader, document.root.as_deref());
+        let templates = self.templates(&main, &reader, files);
+        let rule_files = self.files(&main.rule_files, &reader, files);
+        self.problems.extend(reader.finish());
+        let mut groups = Vec::new();
+        let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
+        for path in rule_files {
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
+            groups.extend(self.rule_file(Document::read(&path, files), &name, main.rules));
+        }
+        plan(main, groups, templates)
+    }
+
+    /// Reads the rule file `document`, known under `name`.
+    pub(super) fn rule_file(&mut self, document: Document, name: &str, defaults: RuleDefaults) -> Vec<Group> {
+        self.problems.extend(document.problems);
+        let reader = Reader::without_secrets(&document.file);
+        let groups = rule_groups(&reader, document.root.as_deref(), name, defaults);
+        self.problems.extend(reader.finish());
+        groups
+    }
+
+    /// The files that `patterns` match, each once, in order.
+    fn files(&mut self, patterns: &[Pattern], reader: &Reader<'_>, files: &dyn Files) -> Vec<String> {
+        let mut found = Vec::new();
+        for pattern in patterns {
+            self.patterns.push(pattern.glob.clone());
+            let paths = match files.glob(&pattern.glob) {
+                Ok(paths) => paths,
+                Err(error) => {
+                    reader.error("file/pattern", &pattern.span, error.to_string());
+                    continue;
+                }
+            };
+            match (paths.is_empty(), has_wildcard(&pattern.glob)) {
+                (true, true) => reader.warning("file/no-match", &pattern.span, "this pattern matches no file"),
+                (true, false) => reader.error("file/unreadable", &pattern.span, "there is no such file"),
+                (false, _) => {}
+            }
+            found.extend(paths.into_iter().filter(|path| self.read.insert(path.clone())));
+        }
+        found
+    }
+
+    /// Reads the template files and checks every template of the main file against them.
+    fn templates(&mut self, main: &MainFile, reader: &Reader<'_>, files: &dyn Files) -> NotificationTemplates {
+        let mut sources: Vec<Arc<SourceFile>> = Vec::new();
+        for path in self.files(&main.templates, reader, files) {
+            match files.read(&path).map(String::from_utf8) {
+                Ok(Ok(text)) => sources.push(SourceFile::new(path, text)),
+                Ok(Err(_)) => {
+                    self.problems.push(Diagnostic::error("file/encoding", format!("`{path}` is not UTF-8")));
+                }
+                Err(error) => self.problems.push(Diagnostic::error("file/unreadable", error.to_string())),
+            }
+        }
+        let texts = sources.iter().map(|source| (source.path.as_str(), source.text.as_str()));
+        match NotificationTemplates::new(texts) {
+            Ok(templates) => {
+                check_templates(reader, &templates);
+                templates
+            }
+            Err(error) => {
+                let file = sources.iter().find(|source| source.path == error.path);
+                self.problems.push(template_file_error(error.error, file));
+                NotificationTemplates::default()
+            }
+        }
+    }
+}
+
+/// Checks the templates that the main file holds.
+fn check_templates(reader: &Reader<'_>, templates: &NotificationTemplates) {
+    for node in reader.take_templates() {
+        let NodeKind::Scalar(scalar) = &node.kind else { continue };
+        if let Err(error) = templates.check(&scalar.text) {
+            report_template_error(reader, &node, error);
+        }
+    }
+}
+
+fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) -> Plan {
+    Plan {
+        engine: engine::Plan {
+            groups,
+            route: main.route,
+            receivers: main.receivers,
+            external_labels: main.external_labels,
+            external_url: main.external_url,
+            resolve_timeout: main.resolve_timeout,
+        },
+        scrapes: main.scrapes,
+        host_samples: main.host_samples,
+        templates,
+        listen: main.listen,
+        storage_path: main.storage_path,
+        retention_floor: main.retention_floor,
+        evaluation_interval: main.rules.interval,
+        limits: main.limits,
+    }
+}

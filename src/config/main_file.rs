@@ -1,0 +1,282 @@
+//! `watchbell.yml`, and with it `alertmanager.yml` as far as it is supported.
+
+use std::time::Duration;
+
+use crate::deliver::{Channel, ConsoleConfig, HttpConfig, Integration, Receiver};
+use crate::model::Labels;
+use crate::route::Route;
+use crate::rule::NoData;
+
+use super::http::http_config;
+use super::jobs::{ScrapeDefaults, scrape_configs};
+use super::plan::{HostSamples, Limits};
+use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
+use super::routes::{plain_route, route_tree};
+use super::rules::{RuleDefaults, no_data};
+use super::scrape::ScrapeConfig;
+use super::yaml::{Fields, Node, Reader, shorten};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+const HOST_INTERVAL: Duration = Duration::from_secs(15);
+const RETENTION_FLOOR: Duration = Duration::from_secs(2 * 60 * 60);
+const LISTEN: &str = "127.0.0.1:9797";
+const STORAGE_PATH: &str = "./watchbell-data";
+/// The name of the receiver that is there when none is configured.
+const CONSOLE: &str = "console";
+/// Blocks that later versions read.
+const LATER: [&str; 7] = [
+    "inhibit_rules",
+    "time_intervals",
+    "mute_time_intervals",
+    "users",
+    "schedules",
+    "escalation_policies",
+    "scrape_config_files",
+];
+
+/// A pattern of files with the place where it was written.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// The pattern, as seen from the folder of the main file.
+    pub(super) glob: String,
+    /// Where it stands.
+    pub(super) span: std::ops::Range<usize>,
+}
+
+/// What the main file says, before the files that it names are read.
+#[derive(Debug)]
+pub(super) struct MainFile {
+    pub(super) rules: RuleDefaults,
+    pub(super) rule_files: Vec<Pattern>,
+    pub(super) templates: Vec<Pattern>,
+    pub(super) external_labels: Labels,
+    pub(super) external_url: String,
+    pub(super) resolve_timeout: Duration,
+    pub(super) scrapes: Vec<ScrapeConfig>,
+    pub(super) host_samples: Option<HostSamples>,
+    pub(super) route: Route,
+    pub(super) receivers: Vec<Receiver>,
+    pub(super) listen: String,
+    pub(super) storage_path: String,
+    pub(super) retention_floor: Duration,
+    pub(super) limits: Limits,
+}
+
+impl Default for MainFile {
+    /// Host samples, no rules, everything to the console.
+    fn default() -> Self {
+        MainFile {
+            rules: RuleDefaults { interval: MINUTE, no_data: NoData::default(), query_offset: Duration::ZERO },
+            rule_files: Vec::new(),
+            templates: Vec::new(),
+            external_labels: Labels::default(),
+            external_url: String::new(),
+            resolve_timeout: RESOLVE_TIMEOUT,
+            scrapes: Vec::new(),
+            host_samples: Some(HostSamples { interval: HOST_INTERVAL }),
+            route: plain_route(CONSOLE),
+            receivers: vec![console_receiver()],
+            listen: LISTEN.to_owned(),
+            storage_path: STORAGE_PATH.to_owned(),
+            retention_floor: RETENTION_FLOOR,
+            limits: Limits::default(),
+        }
+    }
+}
+
+fn console_receiver() -> Receiver {
+    let channel = Channel::Console(ConsoleConfig {});
+    Receiver { name: CONSOLE.to_owned(), integrations: vec![Integration { send_resolved: true, channel }] }
+}
+
+/// What `global` says.
+struct Global {
+    scrape: ScrapeDefaults,
+    evaluation_interval: Duration,
+    query_offset: Duration,
+    external_labels: Labels,
+    external_url: String,
+    resolve_timeout: Duration,
+    channels: ChannelDefaults,
+}
+
+/// Reads the main file.
+pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
+    let Some(mut fields) = root.and_then(|root| reader.fields(root, "the configuration")) else {
+        return MainFile::default();
+    };
+    let global = global(reader, fields.take("global"));
+    let mut main = MainFile {
+        rule_files: patterns(&mut fields, "rule_files"),
+        templates: patterns(&mut fields, "templates"),
+        scrapes: scrape_configs(reader, fields.list("scrape_configs"), global.scrape),
+        external_labels: global.external_labels,
+        external_url: global.external_url,
+        resolve_timeout: global.resolve_timeout,
+        rules: RuleDefaults {
+            interval: global.evaluation_interval,
+            no_data: no_data(&mut fields).unwrap_or_default(),
+            query_offset: global.query_offset,
+        },
+        ..MainFile::default()
+    };
+    main.host_samples = host_samples(&mut fields);
+    main.listen = listen(&mut fields);
+    storage(&mut fields, &mut main);
+    main.limits = limits(&mut fields);
+    routing(&mut fields, &global.channels, &mut main);
+    for name in LATER {
+        fields.unsupported(name, Some("it comes with a later version; take it out for now"));
+    }
+    fields.unsupported("alerting", Some("Watchbell routes alerts itself: give `route` and `receivers`"));
+    for name in ["remote_write", "remote_read", "otlp", "tracing", "runtime"] {
+        fields.unsupported(name, None);
+    }
+    fields.finish();
+    main
+}
+
+fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
+    let what = "`global`";
+    let mut fields = node.and_then(|node| reader.fields(node, what)).unwrap_or_else(|| reader.no_fields(what));
+    let interval = fields.positive_duration("scrape_interval").unwrap_or(MINUTE);
+    let timeout = fields.positive_duration("scrape_timeout");
+    if timeout.is_some_and(|timeout| timeout > interval) {
+        fields.error_at("scrape_timeout", "config/timeout", "`scrape_timeout` must not be longer than the interval");
+    }
+    let timeout = timeout.unwrap_or(SCRAPE_TIMEOUT).min(interval);
+    let pagerduty_url = fields.text_or("pagerduty_url", PAGERDUTY_URL);
+    let slack = slack_defaults(&mut fields);
+    let smtp: SmtpDefaults = smtp_defaults(&mut fields);
+    let http = fields.take("http_config").map_or_else(HttpConfig::default, |node| http_config(reader, node));
+    let external_labels = fields.take("external_labels").map(|node| reader.labels(node, true)).unwrap_or_default();
+    let global = Global {
+        scrape: ScrapeDefaults { interval, timeout },
+        evaluation_interval: fields.positive_duration("evaluation_interval").unwrap_or(MINUTE),
+        query_offset: fields.duration("rule_query_offset").unwrap_or_default(),
+        external_labels,
+        external_url: external_url(&mut fields),
+        resolve_timeout: fields.positive_duration("resolve_timeout").unwrap_or(RESOLVE_TIMEOUT),
+        channels: ChannelDefaults { http, slack, smtp, pagerduty_url },
+    };
+    for name in [
+        "opsgenie_api_url",
+        "opsgenie_api_key",
+        "opsgenie_api_key_file",
+        "victorops_api_url",
+        "victorops_api_key",
+        "victorops_api_key_file",
+        "wechat_api_url",
+        "wechat_api_secret",
+        "wechat_api_corp_id",
+        "telegram_api_url",
+        "telegram_bot_token",
+        "telegram_bot_token_file",
+        "webex_api_url",
+        "rocketchat_api_url",
+        "rocketchat_token",
+        "rocketchat_token_file",
+        "rocketchat_token_id",
+        "rocketchat_token_id_file",
+        "mattermost_webhook_url",
+        "mattermost_webhook_url_file",
+        "jira_api_url",
+    ] {
+        fields.unsupported(name, None);
+    }
+    fields.finish();
+    global
+}
+
+fn external_url(fields: &mut Fields<'_>) -> String {
+    let url = fields.text_or("external_url", "");
+    let url = fields.reader().expand(&url, &fields.key_span("external_url")).unwrap_or_default();
+    if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+        fields.error_at("external_url", "config/url", "`external_url` must begin with `http://` or `https://`");
+    }
+    url.trim_end_matches('/').to_owned()
+}
+
+fn patterns(fields: &mut Fields<'_>, name: &'static str) -> Vec<Pattern> {
+    let reader = fields.reader();
+    let texts = fields.texts(name).unwrap_or_default();
+    let pattern = |(glob, node): (String, &Node)| Pattern { glob: reader.resolve(&glob), span: node.span.clone() };
+    texts.into_iter().map(pattern).collect()
+}
+
+fn host_samples(fields: &mut Fields<'_>) -> Option<HostSamples> {
+    let default = HostSamples { interval: HOST_INTERVAL };
+    let Some(node) = fields.take("host_samples") else { return Some(default) };
+    match &node.kind {
+        super::yaml::NodeKind::Scalar(_) => match fields.flag("host_samples") {
+            Some(false) => None,
+            _ => Some(default),
+        },
+        _ => {
+            let mut inner = fields.reader().fields(node, "`host_samples`")?;
+            let interval = inner.positive_duration("interval").unwrap_or(HOST_INTERVAL);
+            inner.finish();
+            Some(HostSamples { interval })
+        }
+    }
+}
+
+fn listen(fields: &mut Fields<'_>) -> String {
+    let listen = fields.text_or("listen", LISTEN);
+    let port = listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        let message = format!("`{}` is no address; write `host:port`", shorten(&listen));
+        fields.error_at("listen", "config/listen", message);
+    }
+    match listen.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => listen,
+    }
+}
+
+fn storage(fields: &mut Fields<'_>, main: &mut MainFile) {
+    let reader = fields.reader();
+    let Some(mut inner) = fields.take("storage").and_then(|node| reader.fields(node, "`storage`")) else { return };
+    if let Some(path) = inner.path("path") {
+        main.storage_path = path;
+    }
+    main.retention_floor = inner.duration("retention_floor").unwrap_or(RETENTION_FLOOR);
+    inner.finish();
+}
+
+fn limits(fields: &mut Fields<'_>) -> Limits {
+    let defaults = Limits::default();
+    let reader = fields.reader();
+    let Some(mut inner) = fields.take("limits").and_then(|node| reader.fields(node, "`limits`")) else {
+        return defaults;
+    };
+    let limits = Limits {
+        body_bytes_max: inner.bytes("body_bytes_max").unwrap_or(defaults.body_bytes_max),
+        series_max: inner.count("series_max").unwrap_or(defaults.series_max),
+        labels_per_series_max: inner.count("labels_per_series_max").unwrap_or(defaults.labels_per_series_max),
+        label_bytes_max: inner.bytes("label_bytes_max").unwrap_or(defaults.label_bytes_max),
+    };
+    inner.finish();
+    limits
+}
+
+/// `receivers` and `route`; without both everything goes to the console.
+fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainFile) {
+    let reader = fields.reader();
+    let receiver_nodes = fields.list("receivers");
+    let route = fields.take("route");
+    if receiver_nodes.is_empty() && route.is_none() {
+        return;
+    }
+    main.receivers = receivers(reader, receiver_nodes, defaults);
+    match route {
+        None => fields.error_at("receivers", "yaml/missing-field", "`receivers` without a `route` are never told"),
+        Some(node) => {
+            if let Some(route) = route_tree(reader, node, &main.receivers) {
+                main.route = route;
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `email_configs` and their defaults in `global`.
+
+use std::collections::BTreeMap;
+
+use crate::deliver::{Channel, EmailConfig, Secret, SmtpSecurity, TlsConfig};
+
+use super::{ChannelDefaults, Fields, timeout};
+use crate::config::http::tls_config;
+
+/// The port on which TLS begins with the first byte.
+const SUBMISSIONS_PORT: u16 = 465;
+const CRAM_MD5: &str = "CRAM-MD5 is not offered; PLAIN and LOGIN take `auth_password`";
+const IDENTITY: &str = "the identity is the user";
+
+/// What `global` says of mail.
+#[derive(Debug)]
+pub(in crate::config) struct SmtpDefaults {
+    from: String,
+    smarthost: Option<(String, u16)>,
+    hello: String,
+    auth_username: String,
+    auth_password: Option<Secret>,
+    require_tls: bool,
+    force_implicit_tls: Option<bool>,
+    tls: TlsConfig,
+}
+
+/// Reads `smtp_*` of `global`.
+pub(in crate::config) fn smtp_defaults(fields: &mut Fields<'_>) -> SmtpDefaults {
+    let reader = fields.reader();
+    fields.without_effect("smtp_auth_secret", CRAM_MD5);
+    fields.without_effect("smtp_auth_secret_file", CRAM_MD5);
+    fields.without_effect("smtp_auth_identity", IDENTITY);
+    SmtpDefaults {
+        from: fields.text_or("smtp_from", ""),
+        smarthost: smarthost(fields, "smtp_smarthost"),
+        hello: fields.text_or("smtp_hello", "localhost"),
+        auth_username: fields.text_or("smtp_auth_username", ""),
+        auth_password: fields.secret("smtp_auth_password", "smtp_auth_password_file"),
+        require_tls: fields.flag("smtp_require_tls").unwrap_or(true),
+        force_implicit_tls: fields.flag("smtp_force_implicit_tls"),
+        tls: fields.take("smtp_tls_config").map(|node| tls_config(reader, node)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
+    let reader = fields.reader();
+    let smtp = &defaults.smtp;
+    fields.without_effect("auth_secret", CRAM_MD5);
+    fields.without_effect("auth_secret_file", CRAM_MD5);
+    fields.without_effect("auth_identity", IDENTITY);
+    if let Some(node) = fields.take("to") {
+        reader.note_template(node);
+    }
+    let to = fields.need_text("to");
+    let from = fields.template_or("from", &smtp.from);
+    if from.is_empty() {
+        reader.error(
+            "yaml/missing-field",
+            fields.span(),
+            "a mail channel needs `from`, here or as `smtp_from` in `global`",
+        );
+    }
+    let own_host = smarthost(fields, "smarthost");
+    let host = own_host.or_else(|| smtp.smarthost.clone());
+    if host.is_none() && fields.take("smarthost").is_none() {
+        let message = "a mail channel needs `smarthost`, here or as `smtp_smarthost` in `global`";
+        reader.error("yaml/missing-field", fields.span(), message);
+    }
+    let require_tls = fields.flag("require_tls").unwrap_or(smtp.require_tls);
+    let implicit = fields.flag("force_implicit_tls").or(smtp.force_implicit_tls);
+    let headers = headers(fields);
+    fields.unsupported("threading", None);
+    let own_password = fields.secret("auth_password", "auth_password_file");
+    let (auth_username, hello, html, text, timeout, tls) = (
+        fields.text("auth_username").filter(|name| !name.is_empty()).unwrap_or_else(|| smtp.auth_username.clone()),
+        fields.text("hello").filter(|name| !name.is_empty()).unwrap_or_else(|| smtp.hello.clone()),
+        fields.template_or("html", r#"{{ template "email.default.html" . }}"#),
+        fields.template_or("text", ""),
+        timeout(fields),
+        fields.take("tls_config").map_or_else(|| smtp.tls.clone(), |node| tls_config(reader, node)),
+    );
+    let (host, port) = host?;
+    let security = match (implicit, require_tls) {
+        (Some(true), _) => SmtpSecurity::Implicit,
+        (None, _) if port == SUBMISSIONS_PORT => SmtpSecurity::Implicit,
+        (_, true) => SmtpSecurity::StarttlsRequired,
+        (_, false) => SmtpSecurity::StarttlsIfOffered,
+    };
+    let auth_password = own_password.or_else(|| smtp.auth_password.clone());
+    let config = EmailConfig {
+        to: to?,
+        from,
+        host,
+        port,
+        hello,
+        auth_username,
+        auth_password,
+        security,
+        tls,
+        html,
+        text,
+        headers,
+        timeout,
+    };
+    Some(Channel::Email(Box::new(config)))
+}
+
+/// `host:port`; an IPv6 host stands in brackets.
+fn smarthost(fields: &mut Fields<'_>, name: &'static str) -> Option<(String, u16)> {
+    let text = fields.text(name).filter(|text| !text.is_empty())?;
+    let parts = text.rsplit_once(':').and_then(|(host, port)| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), port.parse().ok().filter(|port: &u16| *port != 0)?))
+    });
+    let parts = parts.filter(|(host, _)| !host.is_empty() && (!host.contains(':') || text.starts_with('[')));
+    if parts.is_none() {
+        fields.error_at(name, "config/smarthost", format!("`{name}` must be `host:port`"));
+    }
+    parts
+}
+
+/// The headers in their canonical spelling, with the default subject.
+fn headers(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+    let reader = fields.reader();
+    let mut headers = BTreeMap::new();
+    for entry in fields.take("headers").map(|node| reader.entries(node, "headers and their values")).unwrap_or_default()
+    {
+        let name = canonical(&entry.key);
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_graphic() && c != ':') {
+            reader.error("config/header", &entry.key_span, format!("`{}` is no header name", super::shorten(&name)));
+        }
+        reader.note_template(&entry.value);
+        let Some(value) = reader.scalar(&entry.value, "a text") else { continue };
+        if headers.insert(name.clone(), value.text.clone()).is_some() {
+            reader.error("config/duplicate", &entry.key_span, format!("the header `{name}` is given twice"));
+        }
+    }
+    headers.entry("Subject".to_owned()).or_insert_with(|| r#"{{ template "email.default.subject" . }}"#.to_owned());
+    headers
+}
+
+/// `content-type` -> `Content-Type`.
+fn canonical(name: &str) -> String {
+    let mut upper = true;
+    let change = |c: char| {
+        let changed = if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+        upper = c == '-';
+        changed
+    };
+    name.chars().map(change).collect()
+}

@@ -1,0 +1,174 @@
+//! `route`: read, inherited, checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::deliver::Receiver;
+use crate::model::{Labels, MatchOp, Matcher, nearest};
+use crate::route::{GroupBy, Route};
+
+use super::matchers::parse_matchers;
+use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
+
+const GROUP_WAIT: Duration = Duration::from_secs(30);
+const GROUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(4 * 60 * 60);
+/// The greatest number of routes in a tree.
+const ROUTES_MAX: usize = 10_000;
+
+/// A root that sends everything to `receiver`, one group per alert name.
+pub(super) fn plain_route(receiver: &str) -> Route {
+    Route {
+        receiver: receiver.to_owned(),
+        group_by: GroupBy::Labels(vec!["alertname".to_owned()]),
+        matchers: Vec::new(),
+        continues: false,
+        group_wait: Duration::ZERO,
+        group_interval: GROUP_INTERVAL,
+        repeat_interval: REPEAT_INTERVAL,
+        labels: Labels::default(),
+        routes: Vec::new(),
+    }
+}
+
+/// Reads the tree below the root `node`.
+pub(super) fn route_tree(reader: &Reader<'_>, node: &Node, receivers: &[Receiver]) -> Option<Route> {
+    let origin = Route { group_by: GroupBy::Labels(Vec::new()), group_wait: GROUP_WAIT, ..plain_route("") };
+    let mut tree = Tree { reader, receivers, routes: 0 };
+    let fields = reader.fields(node, "a route")?;
+    for name in ["match", "match_re", "matchers", "continue", "mute_time_intervals", "active_time_intervals"] {
+        let mut probe = reader.fields(node, "a route")?;
+        if probe.take(name).is_some_and(|node| !is_default(node)) {
+            probe.error_at(name, "config/root-route", format!("the root route takes every alert; it has no `{name}`"));
+        }
+    }
+    let route = tree.route(fields, &origin);
+    if route.receiver.is_empty() {
+        reader.error("yaml/missing-field", &node.span, "the root route needs the field `receiver`");
+    }
+    Some(route)
+}
+
+/// An empty list, an empty mapping or `false`.
+fn is_default(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Null => true,
+        NodeKind::Sequence(items) => items.is_empty(),
+        NodeKind::Mapping(entries) => entries.is_empty(),
+        NodeKind::Scalar(scalar) => scalar.text == "false",
+    }
+}
+
+struct Tree<'r> {
+    reader: &'r Reader<'r>,
+    receivers: &'r [Receiver],
+    routes: usize,
+}
+
+impl Tree<'_> {
+    fn route(&mut self, mut fields: Fields<'_>, parent: &Route) -> Route {
+        self.routes += 1;
+        let receiver = fields.text("receiver").filter(|name| !name.is_empty());
+        if let Some(name) = &receiver {
+            self.known_receiver(&mut fields, name);
+        }
+        for name in ["mute_time_intervals", "active_time_intervals"] {
+            if fields.take(name).is_some_and(|node| !is_default(node)) {
+                fields.unsupported(name, None);
+            }
+        }
+        let mut route = Route {
+            receiver: receiver.unwrap_or_else(|| parent.receiver.clone()),
+            group_by: group_by(&mut fields).unwrap_or_else(|| parent.group_by.clone()),
+            matchers: matchers(&mut fields),
+            continues: fields.flag("continue").unwrap_or(false),
+            group_wait: fields.duration("group_wait").unwrap_or(parent.group_wait),
+            group_interval: fields.positive_duration("group_interval").unwrap_or(parent.group_interval),
+            repeat_interval: fields.positive_duration("repeat_interval").unwrap_or(parent.repeat_interval),
+            labels: parent.labels.merged(&fields.labels("labels")),
+            routes: Vec::new(),
+        };
+        if route.repeat_interval < route.group_interval && fields.take("repeat_interval").is_some() {
+            let message = "`repeat_interval` is shorter than `group_interval`; repeats come once per group interval";
+            self.reader.warning("config/repeat-interval", &fields.key_span("repeat_interval"), message);
+        }
+        let children: &[Arc<Node>] = fields.list("routes");
+        for child in children {
+            if self.routes >= ROUTES_MAX {
+                self.reader.error("config/limit", &child.span, format!("more than {ROUTES_MAX} routes"));
+                break;
+            }
+            if let Some(fields) = self.reader.fields(child, "a route") {
+                route.routes.push(self.route(fields, &route));
+            }
+        }
+        fields.finish();
+        route
+    }
+
+    fn known_receiver(&self, fields: &mut Fields<'_>, name: &str) {
+        let names = || self.receivers.iter().map(|receiver| receiver.name.as_str());
+        if names().any(|known| known == name) {
+            return;
+        }
+        let hint = match nearest(name, names()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known receivers: {}", names().take(16).collect::<Vec<_>>().join(", ")),
+        };
+        let span = fields.take("receiver").map_or_else(|| fields.span().clone(), |node| node.span.clone());
+        let message = format!("no receiver is named `{}`", shorten(&name));
+        self.reader.error_hint("config/unknown-receiver", &span, message, Some(hint));
+    }
+}
+
+fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {
+    let names = fields.texts("group_by")?;
+    let reader = fields.reader();
+    let mut kept: Vec<String> = Vec::new();
+    for (name, node) in &names {
+        if name.is_empty() {
+            reader.error("config/label-name", &node.span, "a label name must not be empty");
+        } else if name == "..." && names.len() > 1 {
+            reader.error(
+                "config/group-by",
+                &node.span,
+                "`...` stands for all labels; nothing else may stand beside it",
+            );
+        } else if kept.contains(name) {
+            reader.error("config/duplicate", &node.span, format!("`{}` is given twice", shorten(name)));
+        } else {
+            kept.push(name.clone());
+        }
+    }
+    Some(if kept == ["..."] { GroupBy::All } else { GroupBy::Labels(kept) })
+}
+
+/// `matchers`, and the deprecated `match` and `match_re`, sorted as Alertmanager sorts them.
+fn matchers(fields: &mut Fields<'_>) -> Vec<Matcher> {
+    let reader = fields.reader();
+    let mut matchers = Vec::new();
+    for (name, op) in [("match", MatchOp::Equal), ("match_re", MatchOp::Regex)] {
+        let Some(node) = fields.take(name) else { continue };
+        for entry in reader.entries(node, "labels and their values") {
+            let Some(value) = reader.scalar(&entry.value, "a text") else { continue };
+            match Matcher::new(entry.key.as_str(), op, value.text.as_str()) {
+                Ok(matcher) => matchers.push(matcher),
+                Err(error) => reader.error("config/regex", &entry.value.span, error.to_string()),
+            }
+        }
+    }
+    for node in fields.list("matchers") {
+        if matches!(node.kind, NodeKind::Mapping(_)) {
+            let hint = "quote it: YAML takes the braces for a mapping";
+            reader.error_hint("config/matcher", &node.span, "expected a matcher as text, found a mapping", Some(hint));
+            continue;
+        }
+        let Some(scalar) = reader.scalar(node, "a matcher such as `severity=\"critical\"`") else { continue };
+        match parse_matchers(&scalar.text) {
+            Ok(more) => matchers.extend(more),
+            Err(error) => reader.error("config/matcher", &reader.inside(node, error.range), error.message),
+        }
+    }
+    matchers.sort_by(|a, b| (a.name(), a.value()).cmp(&(b.name(), b.value())));
+    matchers
+}
