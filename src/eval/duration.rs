@@ -1,0 +1,66 @@
+//! Durations that are computed: `step()`, `range()`, arithmetic.
+
+use crate::lang::{BinaryOp, DurationExpr, DurationKind, UnaryOp};
+
+use super::error::{EvalError, EvalErrorKind};
+
+/// The time axis of a query: one moment, or from `start` to `end` in steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Axis {
+    /// The first moment, in milliseconds.
+    pub(super) start_ms: i64,
+    /// The last moment, in milliseconds.
+    pub(super) end_ms: i64,
+    /// The distance of the steps in milliseconds; 0 for an instant query.
+    pub(super) step_ms: i64,
+}
+
+/// Durations beyond this are refused, so that no time arithmetic comes near its limits: about 292 years.
+const DURATION_MS_MAX: f64 = 9.223e12;
+
+/// `duration` in whole milliseconds, cut towards zero; may be negative.
+///
+/// # Errors
+///
+/// Division by zero, and results that are no number or too large.
+pub(super) fn millis(duration: &DurationExpr, axis: &Axis) -> Result<i64, EvalError> {
+    let millis = seconds(duration, axis)? * 1000.0;
+    // Arithmetic in seconds may fall a hair short of a whole millisecond.
+    let millis = if (millis - millis.round()).abs() < 1e-6 { millis.round() } else { millis };
+    if !(millis.abs() <= DURATION_MS_MAX) {
+        return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration out of range", &duration.span));
+    }
+    Ok(millis as i64)
+}
+
+/// `duration` in whole milliseconds, greater than zero.
+///
+/// # Errors
+///
+/// As [`millis`], and durations that are zero or negative.
+pub(super) fn positive_millis(duration: &DurationExpr, axis: &Axis) -> Result<i64, EvalError> {
+    let millis = millis(duration, axis)?;
+    if millis <= 0 {
+        return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration must be greater than 0", &duration.span));
+    }
+    Ok(millis)
+}
+
+fn seconds(duration: &DurationExpr, axis: &Axis) -> Result<f64, EvalError> {
+    Ok(match &duration.kind {
+        DurationKind::Millis(millis) => *millis as f64 / 1000.0,
+        DurationKind::Step => axis.step_ms as f64 / 1000.0,
+        DurationKind::Range => axis.end_ms.saturating_sub(axis.start_ms) as f64 / 1000.0,
+        DurationKind::MinOf(left, right) => seconds(left, axis)?.min(seconds(right, axis)?),
+        DurationKind::MaxOf(left, right) => seconds(left, axis)?.max(seconds(right, axis)?),
+        DurationKind::Unary(UnaryOp::Minus, inner) => -seconds(inner, axis)?,
+        DurationKind::Unary(UnaryOp::Plus, inner) | DurationKind::Paren(inner) => seconds(inner, axis)?,
+        DurationKind::Binary(op, left, right) => {
+            let (left, divisor) = (seconds(left, axis)?, seconds(right, axis)?);
+            if divisor == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Mod) {
+                return Err(EvalError::new(EvalErrorKind::InvalidDuration, "division by zero", &right.span));
+            }
+            super::binary::arithmetic(*op, left, divisor)
+        }
+    })
+}

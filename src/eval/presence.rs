@@ -1,0 +1,137 @@
+//! Whether the data behind a condition are there, apart from whether it holds.
+
+use crate::lang::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, ExprKind, Subquery, ValueType};
+use crate::model::{Labels, Timestamp};
+use crate::series::Querier;
+
+use super::Options;
+use super::duration::Axis;
+use super::error::EvalError;
+use super::instant::{Computed, DEPTH_MAX, Evaluator, Moment};
+
+/// An expression that yields a series for every label set for which the data of `expr` are there, whether or not its
+/// conditions hold: comparisons become their `bool` form, `A unless B` becomes A, `topk(k, A)` becomes A, and so on
+/// inside all parts. Series may lose their metric's name; values mean nothing.
+///
+/// `None` where missing data and an end of the condition cannot be told apart: `absent`, `absent_over_time`, `vector`,
+/// `scalar` or `count_values` decide, or the expression is a scalar.
+pub fn presence(expr: &Expr) -> Option<Expr> {
+    rewrite(expr, 0)
+}
+
+/// The labels, without the metric's name, of every series for which the data of `expr` are there at `at`; `None` where
+/// that cannot be told (see [`presence`]).
+///
+/// # Errors
+///
+/// As [`instant`](super::instant()).
+pub fn data_labels(
+    querier: &dyn Querier,
+    expr: &Expr,
+    at: Timestamp,
+    options: &Options,
+) -> Result<Option<Vec<Labels>>, EvalError> {
+    let Some(rewritten) = presence(expr) else { return Ok(None) };
+    let axis = Axis { start_ms: at.millis(), end_ms: at.millis(), step_ms: 0 };
+    let mut evaluator = Evaluator::new(querier, options, axis);
+    let Computed::Vector(items) = evaluator.eval(&rewritten, Moment::only(at))? else { return Ok(None) };
+    // Equal labels are fine here: metrics that differ by name alone are one presence.
+    let mut labels: Vec<Labels> = items.into_iter().map(|item| item.labels.without_name()).collect();
+    labels.sort();
+    labels.dedup();
+    Ok(Some(labels))
+}
+
+fn rewrite(expr: &Expr, depth: usize) -> Option<Expr> {
+    if depth > DEPTH_MAX {
+        return None;
+    }
+    let kind = match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => return None,
+        ExprKind::Selector(_) | ExprKind::Range(_) => return Some(expr.clone()),
+        ExprKind::Paren(inner) => ExprKind::Paren(Box::new(rewrite(inner, depth + 1)?)),
+        ExprKind::Unary(op, inner) => ExprKind::Unary(*op, Box::new(rewrite(inner, depth + 1)?)),
+        ExprKind::Binary(binary) => return rewrite_binary(binary, expr, depth + 1),
+        ExprKind::Aggregate(aggregate) => return rewrite_aggregate(aggregate, expr, depth + 1),
+        ExprKind::Call(call) => ExprKind::Call(rewrite_call(call, depth + 1)?),
+        ExprKind::Subquery(subquery) => {
+            let inner = rewrite(&subquery.expr, depth + 1)?;
+            ExprKind::Subquery(Box::new(Subquery { expr: inner, ..subquery.as_ref().clone() }))
+        }
+    };
+    Some(Expr { kind, span: expr.span.clone() })
+}
+
+fn rewrite_binary(binary: &Binary, expr: &Expr, depth: usize) -> Option<Expr> {
+    let with_sides = |left: Expr, right: Expr| {
+        let returns_bool = binary.op.is_comparison();
+        let kind = ExprKind::Binary(Box::new(Binary { left, right, returns_bool, ..binary.clone() }));
+        Some(Expr { kind, span: expr.span.clone() })
+    };
+    match binary.op {
+        BinaryOp::Unless => rewrite(&binary.left, depth),
+        BinaryOp::And => {
+            let left = rewrite(&binary.left, depth)?;
+            // A right side that cannot be told apart restricts nothing; the left side's data still count.
+            match rewrite(&binary.right, depth) {
+                Some(right) => with_sides(left, right),
+                None => Some(left),
+            }
+        }
+        BinaryOp::Or => with_sides(rewrite(&binary.left, depth)?, rewrite(&binary.right, depth)?),
+        _ => {
+            let side = |side: &Expr| if is_scalar(side) { Some(side.clone()) } else { rewrite(side, depth) };
+            if is_scalar(&binary.left) && is_scalar(&binary.right) {
+                return None;
+            }
+            with_sides(side(&binary.left)?, side(&binary.right)?)
+        }
+    }
+}
+
+fn rewrite_aggregate(aggregate: &Aggregate, expr: &Expr, depth: usize) -> Option<Expr> {
+    use AggregateOp::*;
+    let inner = rewrite(&aggregate.expr, depth)?;
+    match aggregate.op {
+        CountValues => None,
+        Topk | Bottomk | Limitk | LimitRatio => Some(inner),
+        _ => {
+            let kind = ExprKind::Aggregate(Box::new(Aggregate { expr: inner, ..aggregate.clone() }));
+            Some(Expr { kind, span: expr.span.clone() })
+        }
+    }
+}
+
+fn rewrite_call(call: &Call, depth: usize) -> Option<Call> {
+    if matches!(call.function.name, "absent" | "absent_over_time" | "vector") {
+        return None;
+    }
+    if call.function.returns == ValueType::Scalar {
+        return None;
+    }
+    let is_info = call.function.name == "info";
+    let mut args = Vec::with_capacity(call.args.len());
+    for (index, argument) in call.args.iter().enumerate() {
+        let is_data = !is_scalar(argument) && !is_string(argument) && !(is_info && index > 0);
+        args.push(if is_data { rewrite(argument, depth)? } else { argument.clone() });
+    }
+    Some(Call { args, ..call.clone() })
+}
+
+fn is_scalar(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Number(_) => true,
+        ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => is_scalar(inner),
+        ExprKind::Binary(binary) => is_scalar(&binary.left) && is_scalar(&binary.right),
+        ExprKind::Call(call) => call.function.returns == ValueType::Scalar,
+        _ => false,
+    }
+}
+
+fn is_string(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::String(_) => true,
+        ExprKind::Paren(inner) => is_string(inner),
+        _ => false,
+    }
+}
