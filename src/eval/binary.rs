@@ -59,7 +59,7 @@ fn is_trim(op: BinaryOp) -> bool {
 }
 
 /// `left op right`; NaN for operators that are not arithmetic.
-pub(super) fn arithmetic(op: BinaryOp, left: f64, right: f64) -> f64 {
+fn arithmetic(op: BinaryOp, left: f64, right: f64) -> f64 {
     match op {
         BinaryOp::Add => left + right,
         BinaryOp::Sub => left - right,

@@ -1,6 +1,6 @@
 //! Durations that are computed: `step()`, `range()`, arithmetic.
 
-use crate::lang::{BinaryOp, DurationExpr, DurationKind, UnaryOp};
+use crate::lang::DurationExpr;
 
 use super::error::{EvalError, EvalErrorKind};
 
@@ -22,9 +22,11 @@ const DURATION_MS_MAX: f64 = 9.223e12;
 ///
 /// # Errors
 ///
-/// Division by zero, and results that are no number or too large.
+/// Results that are no number or too large, as after a division by zero.
 pub(super) fn millis(duration: &DurationExpr, axis: &Axis) -> Result<i64, EvalError> {
-    let millis = seconds(duration, axis)? * 1000.0;
+    let step = axis.step_ms as f64 / 1000.0;
+    let range = axis.end_ms.saturating_sub(axis.start_ms) as f64 / 1000.0;
+    let millis = duration.seconds(Some(step), Some(range)).unwrap_or(f64::NAN) * 1000.0;
     // Arithmetic in seconds may fall a hair short of a whole millisecond.
     let millis = if (millis - millis.round()).abs() < 1e-6 { millis.round() } else { millis };
     if !(millis.abs() <= DURATION_MS_MAX) {
@@ -44,23 +46,4 @@ pub(super) fn positive_millis(duration: &DurationExpr, axis: &Axis) -> Result<i6
         return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration must be greater than 0", &duration.span));
     }
     Ok(millis)
-}
-
-fn seconds(duration: &DurationExpr, axis: &Axis) -> Result<f64, EvalError> {
-    Ok(match &duration.kind {
-        DurationKind::Millis(millis) => *millis as f64 / 1000.0,
-        DurationKind::Step => axis.step_ms as f64 / 1000.0,
-        DurationKind::Range => axis.end_ms.saturating_sub(axis.start_ms) as f64 / 1000.0,
-        DurationKind::MinOf(left, right) => seconds(left, axis)?.min(seconds(right, axis)?),
-        DurationKind::MaxOf(left, right) => seconds(left, axis)?.max(seconds(right, axis)?),
-        DurationKind::Unary(UnaryOp::Minus, inner) => -seconds(inner, axis)?,
-        DurationKind::Unary(UnaryOp::Plus, inner) | DurationKind::Paren(inner) => seconds(inner, axis)?,
-        DurationKind::Binary(op, left, right) => {
-            let (left, divisor) = (seconds(left, axis)?, seconds(right, axis)?);
-            if divisor == 0.0 && matches!(op, BinaryOp::Div | BinaryOp::Mod) {
-                return Err(EvalError::new(EvalErrorKind::InvalidDuration, "division by zero", &right.span));
-            }
-            super::binary::arithmetic(*op, left, divisor)
-        }
-    })
 }

@@ -112,26 +112,54 @@ fn rewrite_call(call: &Call, depth: usize) -> Option<Call> {
     let is_info = call.function.name == "info";
     let mut args = Vec::with_capacity(call.args.len());
     for (index, argument) in call.args.iter().enumerate() {
-        let is_data = !is_scalar(argument) && !is_string(argument) && !(is_info && index > 0);
+        let is_data =
+            !matches!(argument.value_type(), ValueType::Scalar | ValueType::String) && !(is_info && index > 0);
         args.push(if is_data { rewrite(argument, depth)? } else { argument.clone() });
     }
     Some(Call { args, ..call.clone() })
 }
 
 fn is_scalar(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Number(_) => true,
-        ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => is_scalar(inner),
-        ExprKind::Binary(binary) => is_scalar(&binary.left) && is_scalar(&binary.right),
-        ExprKind::Call(call) => call.function.returns == ValueType::Scalar,
-        _ => false,
-    }
+    expr.value_type() == ValueType::Scalar
 }
 
-fn is_string(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::String(_) => true,
-        ExprKind::Paren(inner) => is_string(inner),
-        _ => false,
+#[cfg(test)]
+mod tests {
+    use crate::lang::parse;
+
+    use super::presence;
+
+    #[test]
+    fn conditions_become_data() {
+        for (text, expected) in [
+            ("up == 0", Some("up == bool 0")),
+            ("up", Some("up")),
+            ("rate(x[5m]) > 1", Some("rate(x[5m]) > bool 1")),
+            ("(x > 5) * 2 < 7", Some("(x > bool 5) * 2 < bool 7")),
+            ("a > b and c < 1", Some("a > bool b and c < bool 1")),
+            ("a > 1 unless b", Some("a > bool 1")),
+            ("a > 1 or b > 1", Some("a > bool 1 or b > bool 1")),
+            ("a > 1 and hour() < 5", Some("a > bool 1 and hour() < bool 5")),
+            ("a > 1 and absent(b)", Some("a > bool 1")),
+            ("a > 1 or absent(b)", None),
+            ("topk(3, x > 1)", Some("x > bool 1")),
+            ("count by (job) (x > 1) > 2", Some("count by (job) (x > bool 1) > bool 2")),
+            ("max_over_time((x > 1)[5m:1m]) > 0", Some("max_over_time((x > bool 1)[5m:1m]) > bool 0")),
+            ("-(x > 1)", Some("-(x > bool 1)")),
+            ("x > scalar(y)", Some("x > bool scalar(y)")),
+            ("time() - x > 60", Some("time() - x > bool 60")),
+            (
+                "label_replace(x > 1, \"a\", \"b\", \"c\", \"d\")",
+                Some("label_replace(x > bool 1, \"a\", \"b\", \"c\", \"d\")"),
+            ),
+            ("absent(x)", None),
+            ("absent_over_time(x[5m]) == 1", None),
+            ("vector(1) > 0", None),
+            ("count_values(\"v\", x) > 1", None),
+            ("1 > bool 0", None),
+        ] {
+            let expr = parse(text).expect(text);
+            assert_eq!(presence(&expr).map(|expr| expr.to_string()).as_deref(), expected, "{text}");
+        }
     }
 }

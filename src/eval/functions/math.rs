@@ -48,12 +48,12 @@ fn sign(value: f64) -> f64 {
 }
 
 /// The lesser, NaN if either is.
-fn least(left: f64, right: f64) -> f64 {
+pub(super) fn least(left: f64, right: f64) -> f64 {
     if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
 }
 
 /// The greater, NaN if either is.
-fn greatest(left: f64, right: f64) -> f64 {
+pub(super) fn greatest(left: f64, right: f64) -> f64 {
     if left.is_nan() || right.is_nan() { f64::NAN } else { left.max(right) }
 }
 

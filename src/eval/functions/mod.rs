@@ -36,7 +36,7 @@ impl<'q> Evaluator<'q> {
             "min_of" | "max_of" => {
                 let first = self.scalar(argument(call, 0, span)?, moment)?;
                 let second = self.scalar(argument(call, 1, span)?, moment)?;
-                Some(if name == "min_of" { first.min(second) } else { first.max(second) })
+                Some(if name == "min_of" { math::least(first, second) } else { math::greatest(first, second) })
             }
             _ => None,
         };
