@@ -29,7 +29,7 @@ pub(super) fn millis(duration: &DurationExpr, axis: &Axis) -> Result<i64, EvalEr
     let millis = duration.seconds(Some(step), Some(range)).unwrap_or(f64::NAN) * 1000.0;
     // Arithmetic in seconds may fall a hair short of a whole millisecond.
     let millis = if (millis - millis.round()).abs() < 1e-6 { millis.round() } else { millis };
-    if !(millis.abs() <= DURATION_MS_MAX) {
+    if millis.is_nan() || millis.abs() > DURATION_MS_MAX {
         return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration out of range", &duration.span));
     }
     Ok(millis as i64)

@@ -112,8 +112,8 @@ fn rewrite_call(call: &Call, depth: usize) -> Option<Call> {
     let is_info = call.function.name == "info";
     let mut args = Vec::with_capacity(call.args.len());
     for (index, argument) in call.args.iter().enumerate() {
-        let is_data =
-            !matches!(argument.value_type(), ValueType::Scalar | ValueType::String) && !(is_info && index > 0);
+        let is_parameter = matches!(argument.value_type(), ValueType::Scalar | ValueType::String);
+        let is_data = !is_parameter && (index == 0 || !is_info);
         args.push(if is_data { rewrite(argument, depth)? } else { argument.clone() });
     }
     Some(Call { args, ..call.clone() })

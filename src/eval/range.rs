@@ -31,7 +31,7 @@ pub fn range(
     }
     let axis = Axis { start_ms: start.millis(), end_ms: end.millis(), step_ms };
     let mut evaluator = Evaluator::new(querier, options, axis);
-    let steps = if end < start { 0 } else { end.millis().saturating_sub(start.millis()) / step_ms + 1 };
+    let steps = if end < start { 0 } else { (end.millis().saturating_sub(start.millis()) / step_ms).saturating_add(1) };
     evaluator.take_steps(usize::try_from(steps).unwrap_or(usize::MAX), &expr.span)?;
     let mut series: Vec<Series> = Vec::new();
     let mut index_of = hashbrown::HashMap::<Labels, usize>::new();

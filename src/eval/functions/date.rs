@@ -29,7 +29,7 @@ pub(super) fn of_seconds(name: &str) -> Option<impl Fn(f64) -> f64> {
         _ => return None,
     };
     Some(move |seconds: f64| {
-        if !(seconds.abs() <= SECONDS_MAX) {
+        if seconds.is_nan() || seconds.abs() > SECONDS_MAX {
             return f64::NAN;
         }
         part(&civil(seconds as i64)) as f64

@@ -7,7 +7,8 @@ use super::super::selector::Window;
 
 /// The value at `at` on the line through two samples.
 pub(in super::super) fn interpolate(before: Sample, after: Sample, at: Timestamp) -> f64 {
-    let share = (at.millis() - before.at.millis()) as f64 / (after.at.millis() - before.at.millis()) as f64;
+    let since_before = |at: Timestamp| at.millis().saturating_sub(before.at.millis()) as f64;
+    let share = since_before(at) / since_before(after.at);
     before.value + (after.value - before.value) * share
 }
 

@@ -1,5 +1,7 @@
 //! Quantiles and fractions of classic histograms: series with a cumulative count per `le`.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashMap;
 
 use crate::lang::{Call, Expr, Span};
@@ -202,7 +204,7 @@ fn quantile_of_ordered(rank: f64, buckets: &[Bucket]) -> f64 {
         return f64::NAN;
     }
     let wanted = rank * last.count;
-    let index = below_last.partition_point(|bucket| !(bucket.count >= wanted));
+    let index = below_last.partition_point(|bucket| bucket.count.partial_cmp(&wanted).is_none_or(Ordering::is_lt));
     let Some(bucket) = below_last.get(index) else { return highest.upper };
     if index == 0 && bucket.upper <= 0.0 {
         return bucket.upper;

@@ -34,7 +34,7 @@ impl Evaluator<'_> {
         let key = SourceKey::Info(std::ptr::from_ref(call) as usize);
         let matchers: Vec<Matcher> = names.iter().chain(&data).cloned().collect();
         let reference = self.reference(expr, moment)?.unwrap_or(moment);
-        let info = index(self.latest(key, &matchers, span, reference)?, &names, span)?;
+        let info = index(self.latest(key, &matchers, span, reference)?, span)?;
         let mut joined = Vec::with_capacity(items.len());
         for item in items {
             let name = item.labels.metric_name();
@@ -87,15 +87,10 @@ fn identity(labels: &Labels) -> Labels {
 }
 
 /// The info series by identity; of one metric the latest only.
-fn index(
-    found: Vec<(Labels, Sample)>,
-    names: &[Matcher],
-    span: &Span,
-) -> Result<HashMap<Labels, Vec<Labels>>, EvalError> {
+fn index(found: Vec<(Labels, Sample)>, span: &Span) -> Result<HashMap<Labels, Vec<Labels>>, EvalError> {
     let mut latest: HashMap<(Labels, String), (Labels, Sample)> = HashMap::new();
     let mut order = Vec::new();
     for (labels, sample) in found {
-        debug_assert!(names.iter().all(|matcher| matcher.matches(&labels)), "selected by these matchers");
         let key = (identity(&labels), labels.metric_name().to_owned());
         match latest.get(&key) {
             Some((_, other)) if other.at > sample.at => {}
