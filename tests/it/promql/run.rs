@@ -242,8 +242,8 @@ fn compare(
     expected: &BTreeMap<Labels, Vec<(i64, f64)>>,
     found: &BTreeMap<Labels, Vec<(i64, f64)>>,
 ) -> Result<(), String> {
-    for labels in found.keys().filter(|labels| !expected.contains_key(*labels)) {
-        return Err(format!("{labels} is not expected: {:?}", found[labels]));
+    if let Some((labels, values)) = found.iter().find(|(labels, _)| !expected.contains_key(*labels)) {
+        return Err(format!("{labels} is not expected: {values:?}"));
     }
     for (labels, points) in expected {
         let values = found.get(labels).map_or(&[][..], Vec::as_slice);
