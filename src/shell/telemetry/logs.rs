@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -19,7 +20,7 @@ use crate::model::TraceId;
 use crate::shell::clock::Clock;
 
 /// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// `2026-11-22T03:00:00Z INFO watchbell::shell message key=value`
     #[default]
@@ -207,29 +208,38 @@ where
 }
 
 impl Line<'_> {
-    fn json(self) -> Value {
-        let mut object = Map::new();
-        let mut set = |name: &str, value: String| object.insert(name.to_owned(), Value::from(value));
-        set("timestamp", self.timestamp);
-        set("level", self.level.to_owned());
-        set("target", self.target.to_owned());
-        set("message", self.message);
-        if let Some(span) = self.span {
-            set("span", span.to_owned());
+    fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            timestamp: &'a str,
+            level: &'a str,
+            target: &'a str,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            span: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            trace_id: Option<TraceId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            span_id: Option<String>,
+            #[serde(skip_serializing_if = "Map::is_empty")]
+            fields: &'a Map<String, Value>,
         }
-        if let Some(span_id) = self.span_id.filter(|_| self.trace.is_some()) {
-            set("span_id", span_id.to_string());
-        }
-        if self.trace.is_some() {
-            set("trace_id", self.trace.to_string());
-        }
-        if !self.fields.is_empty() {
-            object.insert("fields".to_owned(), Value::Object(self.fields));
-        }
-        Value::Object(object)
+        let trace_id = Some(self.trace).filter(|trace| trace.is_some());
+        let object = Object {
+            timestamp: &self.timestamp,
+            level: self.level,
+            target: self.target,
+            message: &self.message,
+            span: self.span,
+            trace_id,
+            span_id: trace_id.and(self.span_id).map(|id| id.to_string()),
+            fields: &self.fields,
+        };
+        // Texts and numbers always have a JSON form.
+        serde_json::to_string(&object).unwrap_or_default()
     }
 
-    fn text(self) -> String {
+    fn text(&self) -> String {
         let mut text = format!("{} {:5} {} {}", self.timestamp, self.level, self.target, visible(&self.message));
         for (name, value) in &self.fields {
             let value = match value {

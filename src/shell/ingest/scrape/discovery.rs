@@ -25,7 +25,7 @@ pub(super) enum DiscoveryError {
     #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("not YAML: {0}")]
-    Yaml(#[from] serde_yaml::Error),
+    Yaml(String),
     #[error("its name ends in neither .json, .yml nor .yaml")]
     Extension,
     #[error("not a file pattern: {0}")]
@@ -128,7 +128,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<TargetGroup>, DiscoveryError> {
     let raw: Vec<RawGroup> = match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => serde_json::from_str(text)?,
         Some("yml" | "yaml") if text.trim().is_empty() => Vec::new(),
-        Some("yml" | "yaml") => serde_yaml::from_str(text)?,
+        Some("yml" | "yaml") => serde_saphyr::from_str(text).map_err(|error| yaml(&error))?,
         _ => return Err(DiscoveryError::Extension),
     };
     let file = path.display().to_string();
@@ -140,6 +140,11 @@ fn parse(path: &Path, text: &str) -> Result<Vec<TargetGroup>, DiscoveryError> {
             TargetGroup { targets: group.targets, labels: labels.finish() }
         })
         .collect())
+}
+
+/// The first line of the reader's words; an excerpt of the file follows in the others.
+fn yaml(error: &serde_saphyr::Error) -> DiscoveryError {
+    DiscoveryError::Yaml(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
@@ -174,8 +179,11 @@ mod tests {
             ("t.json", "[{\"target\": []}]"),
             ("t.yml", "targets: []"),
             ("t.yml", "- targets: [a]\n  lables: {}\n"),
+            ("t.yml", "- targets: [a]\n  targets: [b]\n"),
+            ("t.yml", &"[".repeat(100_000)),
         ] {
-            assert!(parse(Path::new(file), text).is_err(), "{file} {text}");
+            let error = parse(Path::new(file), text).expect_err(file).to_string();
+            assert!(error.len() < 300 && !error.contains('\n'), "{error}");
         }
         assert!(parse(Path::new("t.yml"), "\n").expect("empty").is_empty());
     }

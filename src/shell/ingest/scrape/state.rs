@@ -20,6 +20,9 @@ const REPORT_SERIES: [&str; 5] = [
     "scrape_series_added",
 ];
 
+/// How many series beyond twice the last good scrape's are remembered through scrapes with a fault.
+const CACHE_SLACK: usize = 1000;
+
 /// What is put before a sample's label that the target has too.
 const EXPORTED_PREFIX: &str = "exported_";
 
@@ -102,6 +105,8 @@ pub(super) struct TargetState {
     settings: SampleSettings,
     /// By the text of the series.
     cache: HashMap<String, Cached>,
+    /// How many series the last scrape without a fault had, dropped ones included.
+    cached_after_success: usize,
     /// The series of the last scrape whose end will be marked: those without timestamps of their own.
     tracked: HashSet<Labels>,
     metadata: HashMap<String, Metadata>,
@@ -142,6 +147,7 @@ impl TargetState {
             labels,
             settings,
             cache: HashMap::new(),
+            cached_after_success: 0,
             tracked: HashSet::new(),
             metadata: HashMap::new(),
             scrapes: 0,
@@ -178,11 +184,9 @@ impl TargetState {
                 (Some(failure), false)
             }
         };
-        if has_content {
-            let current = self.scrapes;
-            self.cache.retain(|_, cached| cached.seen == current);
-        }
-        let metadata = self.changed_metadata(std::mem::take(&mut collected.metadata));
+        self.evict(has_content);
+        let metadata =
+            if has_content { self.changed_metadata(std::mem::take(&mut collected.metadata)) } else { Vec::new() };
         let mut series = collected.series;
         for (_, samples) in &mut series {
             samples.sort_by_key(|sample| sample.at);
@@ -281,14 +285,27 @@ impl TargetState {
         Ok(labels)
     }
 
-    /// What of `metadata` is new or changed since the scrape before.
-    fn changed_metadata(&mut self, metadata: Vec<Metadata>) -> Vec<Metadata> {
-        let changed = |known: &HashMap<String, Metadata>, entry: &Metadata| known.get(&entry.metric) != Some(entry);
-        let new: Vec<Metadata> = metadata.into_iter().filter(|entry| changed(&self.metadata, entry)).collect();
-        for entry in &new {
-            self.metadata.insert(entry.metric.clone(), entry.clone());
+    /// Forgets series that this scrape did not have. After a scrape with a fault they stay, so that the next good one does
+    /// not count them as new, unless faulty scrapes bring ever new ones.
+    fn evict(&mut self, succeeded: bool) {
+        if !succeeded && self.cache.len() <= 2 * self.cached_after_success + CACHE_SLACK {
+            return;
         }
-        new
+        let current = self.scrapes;
+        self.cache.retain(|_, cached| cached.seen == current);
+        if succeeded {
+            self.cached_after_success = self.cache.len();
+        }
+    }
+
+    /// What of `metadata` is new or changed since the last scrape that had any; remembers it.
+    fn changed_metadata(&mut self, metadata: Vec<Metadata>) -> Vec<Metadata> {
+        let known = std::mem::take(&mut self.metadata);
+        self.metadata = metadata.into_iter().map(|entry| (entry.metric.clone(), entry)).collect();
+        let mut changed: Vec<Metadata> =
+            self.metadata.values().filter(|entry| known.get(&entry.metric) != Some(entry)).cloned().collect();
+        changed.sort_by(|a, b| a.metric.cmp(&b.metric));
+        changed
     }
 }
 
@@ -536,6 +553,17 @@ mod tests {
         let found = lines(&report.batch);
         assert!(found.contains(&"a{T} 1 @1000".to_owned()) && !found.iter().any(|line| line.starts_with('b')));
         assert_eq!(found.iter().filter(|line| line.starts_with('a')).count(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn faulty_scrapes_do_not_fill_the_cache() {
+        let mut state = state(SampleSettings { sample_limit: 10, ..honoring() });
+        answer(&mut state, 0, Ok("a 1\n"));
+        for turn in 0..100 {
+            let body: String = (0..50).map(|series| format!("b{{x=\"{turn}-{series}\"}} 1\n")).collect();
+            assert!(answer(&mut state, 1000 * turn, Ok(&body)).failure.is_some());
+            assert!(state.cache.len() <= CACHE_SLACK + 50, "{}", state.cache.len());
+        }
     }
 
     #[test]

@@ -293,4 +293,20 @@ pub(super) mod tests {
             assert_eq!(timetable.aligned(at(4_000), at(began)), at(expected));
         }
     }
+
+    proptest::proptest! {
+        /// Times are at the offset of the interval, never before `now` at first, and never nearer than an interval.
+        #[test]
+        fn times_lie_on_the_grid(start in -1_000_000_000_000_i64..4_000_000_000_000, interval in 1_u64..100_000, offset: u64) {
+            let offset = offset % interval;
+            let (interval_d, offset_d) = (Duration::from_millis(interval), Duration::from_millis(offset));
+            let mut timetable = Timetable { interval: interval_d, offset: offset_d, last: None };
+            let now = Timestamp::from_millis(start);
+            let first = timetable.next(now);
+            let second = timetable.next(now);
+            proptest::prop_assert!(first >= now && first.since(now) < interval_d);
+            proptest::prop_assert_eq!((first.millis() - offset as i64).rem_euclid(interval as i64), 0);
+            proptest::prop_assert_eq!(second, first + interval_d);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::fetch::fetch;
 use super::state::{ScrapeReport, TargetState};
@@ -171,6 +171,7 @@ impl Worker {
         match &error {
             Some(error) if status.health != health => warn!(error, "scrape failed"),
             Some(error) => debug!(error, "scrape failed"),
+            None if status.health == TargetHealth::Down => info!("scrape works again"),
             None => debug!(scraped = report.scraped, kept = report.kept, added = report.series_added, "scraped"),
         }
         status.health = health;
