@@ -1,7 +1,17 @@
 //! The one owner of all decisions: inputs in, effects out.
 
+mod cycle;
+mod event;
+mod input;
+mod keep;
 mod plan;
 mod record;
+mod state;
 
+pub use cycle::{GroupRun, Report, Surroundings, World};
+pub use event::{Event, EventKind, Notice};
+pub use input::{Effect, Input, RuleError, RuleView};
+pub use keep::KeepError;
 pub use plan::Plan;
 pub use record::{Record, RecordKind};
+pub use state::{Engine, Health};

@@ -32,6 +32,32 @@ pub enum Rule {
     Alerting(AlertingRule),
 }
 
+impl Rule {
+    /// The rule's identity.
+    pub fn id(&self) -> RuleId {
+        match self {
+            Rule::Recording(rule) => rule.id,
+            Rule::Alerting(rule) => rule.id,
+        }
+    }
+
+    /// The name of the recorded series or of the alert.
+    pub fn name(&self) -> &str {
+        match self {
+            Rule::Recording(rule) => &rule.record,
+            Rule::Alerting(rule) => &rule.alert,
+        }
+    }
+
+    /// The expression.
+    pub fn expr(&self) -> &Expr {
+        match self {
+            Rule::Recording(rule) => &rule.expr,
+            Rule::Alerting(rule) => &rule.expr,
+        }
+    }
+}
+
 /// `record: name`.
 #[derive(Clone, Debug)]
 pub struct RecordingRule {
@@ -68,6 +94,14 @@ pub struct AlertingRule {
     pub annotations: Vec<(String, RuleTemplate)>,
     /// What becomes of a firing alert whose data are gone.
     pub no_data: NoData,
+}
+
+impl AlertingRule {
+    /// Whether an alert with these labels can be this rule's: it has every constant label that the rule sets.
+    pub fn carries(&self, labels: &Labels) -> bool {
+        let mut constant = self.labels.iter().filter(|(_, template)| template.is_constant());
+        constant.all(|(name, template)| labels.get(name) == template.text())
+    }
 }
 
 /// What becomes of a firing alert when the series under it are gone, so that nothing shows that it is over.

@@ -1,11 +1,13 @@
 //! Rules: groups and their timetable, the alert state machine, recording rules.
 
 mod definition;
+mod expand;
 mod series;
 mod state;
 mod timetable;
 
 pub use definition::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
+pub use expand::{TemplateQuery, observe};
 pub use series::{alert_labels, alert_series, recorded_labels};
 pub use state::{
     ActiveAlert, AlertState, Change, DuplicateLabels, Observation, PENDING_GRACE, Presence, RESOLVED_RETENTION,

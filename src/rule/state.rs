@@ -193,9 +193,9 @@ impl RuleState {
         self.alerts.iter()
     }
 
-    /// Whether there is an alert that the next evaluation must not lose sight of.
-    pub fn has_active(&self) -> bool {
-        self.alerts.values().any(|alert| alert.state != AlertState::Resolved)
+    /// Whether it has this alert, resolved or not.
+    pub fn knows(&self, alert: Fingerprint) -> bool {
+        self.alerts.contains_key(&alert)
     }
 
     /// Takes in the result of the evaluation at `at`.

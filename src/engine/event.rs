@@ -1,0 +1,112 @@
+//! What happened and why, as data: logs, timelines and tests read these and nothing else.
+
+use serde::Serialize;
+
+use crate::model::{Labels, Reason, Timestamp, TraceId};
+use crate::route::Withheld;
+use crate::rule::Change;
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The batch of samples that it goes back to.
+    pub trace: TraceId,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum EventKind {
+    /// An alert changed.
+    Alert {
+        /// The alert's labels.
+        labels: Labels,
+        /// Its annotations.
+        annotations: Labels,
+        /// What happened to it.
+        change: Change,
+        /// Its value, as Prometheus writes it.
+        value: String,
+    },
+    /// A rule whose results were fine fails.
+    RuleFailed {
+        /// The rule's name.
+        rule: String,
+        /// Why.
+        error: String,
+    },
+    /// A rule that failed is fine again.
+    RuleRecovered {
+        /// The rule's name.
+        rule: String,
+    },
+    /// A rule or its group is configured no more; its alerts end.
+    RuleRemoved {
+        /// How many of its alerts were firing.
+        firing: usize,
+    },
+    /// A group's time had come, and an integration is told nothing.
+    Withheld {
+        /// The group.
+        group_key: String,
+        /// The receiver.
+        receiver: String,
+        /// The number of the integration.
+        integration: usize,
+        /// Why.
+        reason: Withheld,
+    },
+    /// A notification was decided and written to the outbox.
+    Queued(Notice),
+    /// A notification has arrived.
+    Delivered(Notice),
+    /// An attempt failed; another follows.
+    Retried {
+        /// The notification.
+        #[serde(flatten)]
+        notice: Notice,
+        /// What went wrong.
+        error: String,
+        /// When it is tried again.
+        next_attempt_at: Timestamp,
+    },
+    /// A notification is not tried any more.
+    Abandoned {
+        /// The notification.
+        #[serde(flatten)]
+        notice: Notice,
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// A notification as events name it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notice {
+    /// The number of its delivery.
+    pub delivery: u64,
+    /// The idempotency key.
+    pub key: String,
+    /// The group.
+    pub group_key: String,
+    /// The group's labels.
+    pub group_labels: Labels,
+    /// The receiver.
+    pub receiver: String,
+    /// The channel.
+    pub channel: String,
+    /// The number of the integration.
+    pub integration: usize,
+    /// Why it is sent.
+    pub reason: Reason,
+    /// How many of its alerts fire.
+    pub firing: usize,
+    /// How many have ended.
+    pub resolved: usize,
+    /// How many attempts were made.
+    pub attempts: u32,
+}

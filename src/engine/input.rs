@@ -1,0 +1,69 @@
+//! What the engine is told, and what it asks for.
+
+use std::sync::Arc;
+
+use super::{Event, Plan, Record};
+use crate::deliver::{Delivery, Outcome};
+use crate::model::{Labels, Timestamp};
+use crate::rule::{Observation, Presence, RuleId};
+
+/// Something the engine is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// An alerting rule was evaluated.
+    AlertingResult {
+        /// The rule.
+        rule: RuleId,
+        /// The moment of evaluation.
+        at: Timestamp,
+        /// What it yielded.
+        result: Result<Vec<Observation>, RuleError>,
+        /// For which label sets it has data.
+        presence: Presence,
+    },
+    /// A recording rule was evaluated.
+    RecordingResult {
+        /// The rule.
+        rule: RuleId,
+        /// The moment of evaluation.
+        at: Timestamp,
+        /// Whether it went well.
+        result: Result<(), RuleError>,
+    },
+    /// An attempt at sending has ended.
+    Attempted {
+        /// The number of the delivery.
+        number: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The configuration was read again.
+    NewPlan(Arc<Plan>),
+    /// Time has passed.
+    Tick,
+}
+
+/// A rule could not be evaluated, or its result not be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleError(pub String);
+
+/// Something the engine asks for. `Persist` must be durable before any `Send` of the same call is performed.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Write this record.
+    Persist(Record),
+    /// Make one attempt at this delivery and report it with [`Input::Attempted`].
+    Send(Box<Delivery>),
+    /// Tell whoever listens.
+    Emit(Box<Event>),
+}
+
+/// What the evaluation of an alerting rule needs to know of it afterwards.
+#[derive(Clone, Debug, Default)]
+pub struct RuleView {
+    /// `ALERTS` and `ALERTS_FOR_STATE`.
+    pub series: Vec<(Labels, f64)>,
+    /// The query labels of the alerts that are pending or firing.
+    pub active: Vec<Labels>,
+}

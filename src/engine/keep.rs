@@ -1,0 +1,137 @@
+//! The engine's state as records, and back.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Record, RecordKind};
+use crate::deliver::Delivery;
+use crate::model::{Alert, Fingerprint};
+use crate::route::Group;
+use crate::rule::{ActiveAlert, RuleId};
+
+/// The version of the values that this program writes.
+const VERSION: u32 = 1;
+const RULE_ALERT: u8 = b'r';
+const ROUTED_ALERT: u8 = b'd';
+const LAST_NUMBER: &[u8] = b"delivery-number";
+
+/// An alert as it is routed, with the rules that say it fires.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Routed {
+    pub(super) alert: Alert,
+    pub(super) sources: Vec<RuleId>,
+}
+
+/// A record, read.
+pub(super) enum Kept {
+    RuleAlert(RuleId, Box<ActiveAlert>),
+    Routed(Routed),
+    Group(Box<Group>),
+    Delivery(Box<Delivery>),
+    LastNumber(u64),
+    /// Nothing of the engine's.
+    Foreign,
+}
+
+/// A record of the store that cannot be read; it is left as it is and takes no part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable {kind} record: {reason}")]
+pub struct KeepError {
+    /// The prefix of its kind.
+    pub kind: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct Written<'a, T> {
+    v: u32,
+    data: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Read<T> {
+    v: u32,
+    data: T,
+}
+
+fn record<T: Serialize>(kind: RecordKind, key: Vec<u8>, value: Option<&T>) -> Record {
+    let value = value.map(|data| {
+        serde_json::to_vec(&Written { v: VERSION, data })
+            .expect("our own records have only text keys and finite numbers")
+    });
+    Record { kind, key, value }
+}
+
+fn read<T: DeserializeOwned>(kind: RecordKind, value: &[u8]) -> Result<T, KeepError> {
+    let error = |reason: String| KeepError { kind: kind.prefix(), reason };
+    let read: Read<T> = serde_json::from_slice(value).map_err(|reason| error(reason.to_string()))?;
+    if read.v == VERSION { Ok(read.data) } else { Err(error(format!("version {} is not known", read.v))) }
+}
+
+fn rule_alert_key(rule: RuleId, fingerprint: Fingerprint) -> Vec<u8> {
+    [&[RULE_ALERT][..], &rule.0.0.to_be_bytes(), &fingerprint.0.to_be_bytes()].concat()
+}
+
+pub(super) fn rule_alert(rule: RuleId, alert: &ActiveAlert) -> Record {
+    record(RecordKind::Alert, rule_alert_key(rule, alert.labels.fingerprint()), Some(alert))
+}
+
+pub(super) fn rule_alert_gone(rule: RuleId, fingerprint: Fingerprint) -> Record {
+    record::<ActiveAlert>(RecordKind::Alert, rule_alert_key(rule, fingerprint), None)
+}
+
+fn routed_key(fingerprint: Fingerprint) -> Vec<u8> {
+    [&[ROUTED_ALERT][..], &fingerprint.0.to_be_bytes()].concat()
+}
+
+pub(super) fn routed(routed: &Routed) -> Record {
+    record(RecordKind::Alert, routed_key(routed.alert.fingerprint()), Some(routed))
+}
+
+pub(super) fn routed_gone(fingerprint: Fingerprint) -> Record {
+    record::<Routed>(RecordKind::Alert, routed_key(fingerprint), None)
+}
+
+fn group_key(key: &str) -> Vec<u8> {
+    Sha256::digest(key.as_bytes())[..16].to_vec()
+}
+
+pub(super) fn group(group: &Group) -> Record {
+    record(RecordKind::Group, group_key(&group.key), Some(group))
+}
+
+pub(super) fn group_gone(key: &str) -> Record {
+    record::<Group>(RecordKind::Group, group_key(key), None)
+}
+
+pub(super) fn delivery(delivery: &Delivery) -> Record {
+    record(RecordKind::Outbox, delivery.number.to_be_bytes().to_vec(), Some(delivery))
+}
+
+pub(super) fn delivery_gone(number: u64) -> Record {
+    record::<Delivery>(RecordKind::Outbox, number.to_be_bytes().to_vec(), None)
+}
+
+pub(super) fn last_number(number: u64) -> Record {
+    record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
+}
+
+/// Reads a record.
+pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
+    let Some(value) = record.value.as_deref() else { return Ok(Kept::Foreign) };
+    match (record.kind, record.key.as_slice()) {
+        (RecordKind::Alert, [RULE_ALERT, rest @ ..]) => {
+            let rule = rest.first_chunk::<8>().map(|bytes| RuleId(Fingerprint(u64::from_be_bytes(*bytes))));
+            let rule =
+                rule.ok_or_else(|| KeepError { kind: record.kind.prefix(), reason: "its key is too short".into() })?;
+            Ok(Kept::RuleAlert(rule, Box::new(read(record.kind, value)?)))
+        }
+        (RecordKind::Alert, _) => Ok(Kept::Routed(read(record.kind, value)?)),
+        (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
+        (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
+        (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
+        (RecordKind::Meta | RecordKind::Event, _) => Ok(Kept::Foreign),
+    }
+}

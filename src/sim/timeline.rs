@@ -1,0 +1,121 @@
+//! What a rehearsal showed, for people and for programs.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::engine::{Event, EventKind, Notice};
+use crate::model::{ALERT_NAME, Timestamp, format_duration};
+use crate::rule::Change;
+
+/// What happened when.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timeline {
+    /// The time of the first sample.
+    pub first: Timestamp,
+    /// The time of the last sample.
+    pub last: Timestamp,
+    /// How many rules were evaluated, every evaluation counted.
+    pub evaluated: usize,
+    /// How many evaluations failed.
+    pub failed: usize,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// How much of a timeline is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Alerts and notifications.
+    Normal,
+    /// Notifications that were withheld, too, with the reason.
+    Verbose,
+}
+
+impl Timeline {
+    pub(super) fn new(first: Timestamp, last: Timestamp, evaluated: usize, failed: usize, events: Vec<Event>) -> Self {
+        Timeline { first, last, evaluated, failed, events }
+    }
+
+    /// The names of the alerts that fired.
+    pub fn fired(&self) -> BTreeSet<String> {
+        let name = |event: &Event| match &event.kind {
+            EventKind::Alert { labels, change: Change::BecameFiring, .. } => Some(labels.get(ALERT_NAME).to_owned()),
+            _ => None,
+        };
+        self.events.iter().filter_map(name).collect()
+    }
+
+    /// How many notifications would have gone out.
+    pub fn notifications(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event.kind, EventKind::Queued(_))).count()
+    }
+
+    /// The timeline as lines of text, and a closing line that counts.
+    pub fn to_text(&self, verbosity: Verbosity) -> String {
+        let mut text = String::new();
+        let show =
+            |event: &&Event| verbosity == Verbosity::Verbose || !matches!(event.kind, EventKind::Withheld { .. });
+        for event in self.events.iter().filter(show) {
+            if let Some((word, detail)) = line(&event.kind) {
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "{}  {word:<9} {detail}", event.at);
+            }
+        }
+        let span = format_duration(self.last.since(self.first));
+        let fired = self.fired();
+        let names = if fired.is_empty() { "none".to_owned() } else { fired.into_iter().collect::<Vec<_>>().join(", ") };
+        let _ = writeln!(
+            text,
+            "\n{span} of samples, {} evaluations ({} failed); fired: {names}; notifications: {}",
+            self.evaluated,
+            self.failed,
+            self.notifications()
+        );
+        text
+    }
+}
+
+fn line(kind: &EventKind) -> Option<(&'static str, String)> {
+    Some(match kind {
+        EventKind::Alert { labels, annotations, change, value } => {
+            let word = match change {
+                Change::BecamePending | Change::BackToPending => "pending",
+                Change::BecameFiring => "firing",
+                Change::Resolved => "resolved",
+                Change::Dropped => "over",
+                Change::KeptFiring => "kept",
+                Change::LostData => "no data",
+                Change::RegainedData => "data back",
+                Change::Expired => "expired",
+                Change::Updated | Change::Forgotten => return None,
+            };
+            let told =
+                ["summary", "description"].map(|name| annotations.get(name)).into_iter().find(|text| !text.is_empty());
+            let summary = told.filter(|_| *change == Change::BecameFiring).map(|told| format!(": {told}"));
+            let name = labels.get(ALERT_NAME);
+            let rest = labels.retain(|label| label != ALERT_NAME);
+            (word, format!("{name}{rest} value {value}{}", summary.unwrap_or_default()))
+        }
+        EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
+        EventKind::RuleRecovered { rule } => ("works", rule.clone()),
+        EventKind::RuleRemoved { .. } | EventKind::Delivered(_) => return None,
+        EventKind::Withheld { receiver, reason, group_key, .. } => {
+            ("withheld", format!("{receiver}: {} (group {group_key})", reason.as_str()))
+        }
+        EventKind::Queued(notice) => ("notify", told(notice)),
+        EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
+        EventKind::Abandoned { notice, error } => ("failed", format!("{}: {error}", told(notice))),
+    })
+}
+
+fn told(notice: &Notice) -> String {
+    let counts = match (notice.firing, notice.resolved) {
+        (firing, 0) => format!("{firing} firing"),
+        (0, resolved) => format!("{resolved} resolved"),
+        (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
+    };
+    let Notice { receiver, channel, group_labels, reason, .. } = notice;
+    format!("{receiver} by {channel}: {counts}, group {group_labels} ({})", reason.as_str())
+}
