@@ -80,6 +80,17 @@ mod tests {
     use crate::model::Diagnostic;
 
     #[test]
+    fn published_rules_are_accepted() {
+        let Some(root) = std::env::var_os("WATCHBELL_CONFORMANCE") else {
+            println!("WATCHBELL_CONFORMANCE is not set: the published rules were not checked");
+            return;
+        };
+        let path = PathBuf::from(root).join("rules").to_str().expect("UTF-8").to_owned();
+        let checked = check(&[path], &DiskFiles, &|_| None);
+        assert!(summary(&checked).starts_with("37 files, 367 rules: no errors"), "{}", summary(&checked));
+    }
+
+    #[test]
     fn summaries() {
         let problem = |severity| Diagnostic { severity, ..Diagnostic::error("a", "b") };
         for (diagnostics, files, rules, expected) in [

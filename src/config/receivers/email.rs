@@ -9,6 +9,9 @@ use crate::config::http::tls_config;
 
 /// The port on which TLS begins with the first byte.
 const SUBMISSIONS_PORT: u16 = 465;
+/// Headers that the mail gets by itself, or that would change who gets it.
+const RESERVED_HEADERS: [&str; 7] =
+    ["Bcc", "Content-Transfer-Encoding", "Content-Type", "Date", "Message-Id", "Mime-Version", "Return-Path"];
 const CRAM_MD5: &str = "CRAM-MD5 is not offered; PLAIN and LOGIN take `auth_password`";
 const IDENTITY: &str = "the identity is the user";
 
@@ -129,6 +132,9 @@ fn headers(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
         let name = canonical(&entry.key);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_graphic() && c != ':') {
             reader.error("config/header", &entry.key_span, format!("`{}` is no header name", super::shorten(&name)));
+        }
+        if RESERVED_HEADERS.contains(&name.as_str()) {
+            reader.error("config/header", &entry.key_span, format!("the header `{name}` cannot be set"));
         }
         reader.note_template(&entry.value);
         let Some(value) = reader.scalar(&entry.value, "a text") else { continue };

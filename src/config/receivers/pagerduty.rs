@@ -19,6 +19,9 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     for name in ["service_key", "service_key_file"] {
         fields.unsupported(name, Some("use the Events API v2 with `routing_key`"));
     }
+    if let Some(node) = fields.take("routing_key") {
+        reader.note_template(node);
+    }
     let routing_key = fields.secret("routing_key", "routing_key_file");
     if routing_key.is_none() && fields.take("routing_key").is_none() && fields.take("routing_key_file").is_none() {
         fields.missing("routing_key");

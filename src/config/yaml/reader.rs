@@ -1,24 +1,25 @@
 //! Reads the tree into typed values; collects every mistake instead of stopping at the first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::deliver::Secret;
-use crate::model::{Diagnostic, Labels, METRIC_NAME, SourceFile, is_label_name, nearest, parse_duration};
+use crate::model::{Diagnostic, Labels, METRIC_NAME, SourceFile, is_label_name, parse_duration};
 
-use super::{Entry, Node, NodeKind, Scalar, file_range};
+use super::{Entry, Fields, Node, NodeKind, Scalar, file_range};
 
-/// How many known fields a hint lists at most.
-const LISTED_FIELDS_MAX: usize = 16;
+/// How many problems of one severity are told of one file.
+pub(in crate::config) const PROBLEMS_MAX: usize = 100;
 
 /// One file while it is read: its problems so far and the secrets that must not show in them.
 pub(in crate::config) struct Reader<'e> {
     file: Arc<SourceFile>,
     environment: &'e dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<Diagnostic>>,
+    /// How many problems there were beyond those that are told.
+    further: Cell<usize>,
     secrets: RefCell<Vec<Range<usize>>>,
     templates: RefCell<Vec<Node>>,
     /// The file has no place for secrets.
@@ -29,7 +30,8 @@ impl<'e> Reader<'e> {
     /// A reader of `file`; `environment` yields the variables that `${NAME}` stands for.
     pub(in crate::config) fn new(file: &Arc<SourceFile>, environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
         let (problems, secrets, templates) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Reader { file: Arc::clone(file), environment, problems, secrets, templates, shows_all: false }
+        let further = Cell::new(0);
+        Reader { file: Arc::clone(file), environment, problems, further, secrets, templates, shows_all: false }
     }
 
     /// A reader of a file that has no place for secrets, so that excerpts show every line as it is.
@@ -51,6 +53,10 @@ impl<'e> Reader<'e> {
     pub(in crate::config) fn finish(self) -> Vec<Diagnostic> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.range.start));
+        if self.further.get() > 0 {
+            let message = format!("{}: {} further problems are not shown", self.file.path, self.further.get());
+            problems.push(Diagnostic::warning("yaml/limit", message));
+        }
         let secrets = if self.shows_all { Vec::new() } else { self.secrets.into_inner() };
         if !problems.is_empty() && !secrets.is_empty() {
             let blanked = SourceFile::new(self.file.path.as_str(), blank(&self.file.text, &secrets));
@@ -63,7 +69,12 @@ impl<'e> Reader<'e> {
 
     /// Notes a problem.
     pub(in crate::config) fn report(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
+        let mut problems = self.problems.borrow_mut();
+        if problems.iter().filter(|known| known.severity == problem.severity).count() < PROBLEMS_MAX {
+            problems.push(problem);
+        } else {
+            self.further.set(self.further.get() + 1);
+        }
     }
 
     /// Notes an error at `span`.
@@ -288,230 +299,6 @@ fn describe(node: &Node) -> &'static str {
     }
 }
 
-/// The fields of a mapping. A field is known once it was asked for; [`Fields::finish`] reports the others.
-pub(in crate::config) struct Fields<'r> {
-    reader: &'r Reader<'r>,
-    entries: &'r [Entry],
-    span: Range<usize>,
-    what: &'static str,
-    known: Vec<&'static str>,
-    /// Names that are known elsewhere and not supported here.
-    refused: Vec<&'static str>,
-}
-
-impl<'r> Fields<'r> {
-    /// The reader of the file.
-    pub(in crate::config) fn reader(&self) -> &'r Reader<'r> {
-        self.reader
-    }
-
-    /// Where the mapping begins.
-    pub(in crate::config) fn span(&self) -> &Range<usize> {
-        &self.span
-    }
-
-    /// The entry `name`, also if its value is `null`.
-    pub(in crate::config) fn entry(&mut self, name: &'static str) -> Option<&'r Entry> {
-        if !self.known.contains(&name) {
-            self.known.push(name);
-        }
-        self.entries.iter().find(|entry| entry.key == name)
-    }
-
-    /// The value of `name`; `null` counts as absent.
-    pub(in crate::config) fn take(&mut self, name: &'static str) -> Option<&'r Node> {
-        let node = &*self.entry(name)?.value;
-        (!matches!(node.kind, NodeKind::Null)).then_some(node)
-    }
-
-    /// Where the key `name` stands; the mapping itself if it is absent.
-    pub(in crate::config) fn key_span(&self, name: &str) -> Range<usize> {
-        let entry = self.entries.iter().find(|entry| entry.key == name);
-        entry.map_or_else(|| self.span.clone(), |entry| entry.key_span.clone())
-    }
-
-    /// Notes an error at the key `name`.
-    pub(in crate::config) fn error_at(&self, name: &str, id: &'static str, message: impl Into<String>) {
-        self.reader.error(id, &self.key_span(name), message);
-    }
-
-    /// Notes that `name` is missing.
-    pub(in crate::config) fn missing(&self, name: &str) {
-        self.reader.error("yaml/missing-field", &self.span, format!("{} needs the field `{name}`", self.what));
-    }
-
-    /// A text; numbers and booleans count as their text.
-    pub(in crate::config) fn text(&mut self, name: &'static str) -> Option<String> {
-        let node = self.take(name)?;
-        self.reader.scalar(node, "a text").map(|scalar| scalar.text.clone())
-    }
-
-    /// A text, or `default`.
-    pub(in crate::config) fn text_or(&mut self, name: &'static str, default: &str) -> String {
-        self.text(name).unwrap_or_else(|| default.to_owned())
-    }
-
-    /// A template, or `default`; its syntax is checked later.
-    pub(in crate::config) fn template_or(&mut self, name: &'static str, default: &str) -> String {
-        if let Some(node) = self.take(name) {
-            self.reader.note_template(node);
-        }
-        self.text_or(name, default)
-    }
-
-    /// The path of a file, as seen from the folder of this one.
-    pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<String> {
-        self.text(name).filter(|path| !path.is_empty()).map(|path| self.reader.resolve(&path))
-    }
-
-    /// A text that must be there and not be empty.
-    pub(in crate::config) fn need_text(&mut self, name: &'static str) -> Option<String> {
-        match self.take(name) {
-            None => {
-                self.missing(name);
-                None
-            }
-            Some(node) => {
-                let text = self.reader.scalar(node, "a text")?.text.clone();
-                if text.is_empty() {
-                    self.error_at(name, "yaml/empty", format!("`{name}` must not be empty"));
-                    return None;
-                }
-                Some(text)
-            }
-        }
-    }
-
-    /// A duration such as `5m`.
-    pub(in crate::config) fn duration(&mut self, name: &'static str) -> Option<Duration> {
-        let node = self.take(name)?;
-        self.reader.duration(node)
-    }
-
-    /// A duration that is not zero.
-    pub(in crate::config) fn positive_duration(&mut self, name: &'static str) -> Option<Duration> {
-        let duration = self.duration(name)?;
-        if duration.is_zero() {
-            self.error_at(name, "config/zero", format!("`{name}` must be greater than zero"));
-            return None;
-        }
-        Some(duration)
-    }
-
-    /// `true` or `false`.
-    pub(in crate::config) fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let node = self.take(name)?;
-        self.parsed(node, "`true` or `false`", |text| match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" => Some(true),
-            "false" | "no" | "off" | "n" => Some(false),
-            _ => None,
-        })
-    }
-
-    /// A number from 0.
-    pub(in crate::config) fn count(&mut self, name: &'static str) -> Option<usize> {
-        let node = self.take(name)?;
-        self.parsed(node, "a whole number from 0", |text| text.replace('_', "").parse().ok())
-    }
-
-    /// A size in bytes, such as `10MB` or `512KiB`; units are powers of 1024, as in Prometheus.
-    pub(in crate::config) fn bytes(&mut self, name: &'static str) -> Option<usize> {
-        let node = self.take(name)?;
-        self.parsed(node, "a size such as `10MB`", parse_bytes)
-    }
-
-    fn parsed<T>(&self, node: &Node, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let scalar = self.reader.scalar(node, expected)?;
-        let value = parse(&scalar.text);
-        if value.is_none() {
-            let message = format!("expected {expected}, found `{}`", shorten(&scalar.text));
-            self.reader.error("yaml/wrong-type", &node.span, message);
-        }
-        value
-    }
-
-    /// The items of a list; absent is empty.
-    pub(in crate::config) fn list(&mut self, name: &'static str) -> &'r [Arc<Node>] {
-        let Some(node) = self.take(name) else { return &[] };
-        self.reader.items(node, "a list")
-    }
-
-    /// The texts of a list, each with its node; absent is `None`.
-    pub(in crate::config) fn texts(&mut self, name: &'static str) -> Option<Vec<(String, &'r Node)>> {
-        let entry = self.entry(name)?;
-        let mut texts = Vec::new();
-        for item in self.reader.items(&entry.value, "a list of texts") {
-            if let Some(scalar) = self.reader.scalar(item, "a text") {
-                texts.push((scalar.text.clone(), &**item));
-            }
-        }
-        Some(texts)
-    }
-
-    /// Labels with their values; absent is empty.
-    pub(in crate::config) fn labels(&mut self, name: &'static str) -> Labels {
-        self.take(name).map(|node| self.reader.labels(node, false)).unwrap_or_default()
-    }
-
-    /// A secret from `value` (may hold `${NAME}`) or from the path in `file`; both are an error.
-    pub(in crate::config) fn secret(&mut self, value: &'static str, file: &'static str) -> Option<Secret> {
-        let given = self.take(value).filter(|node| !is_empty_text(node));
-        let path = self.path(file);
-        let key = self.key_span(value);
-        let given = given.map(|node| Secret::Value(self.reader.secret_value(node, &key).unwrap_or_default()));
-        match (given, path) {
-            (Some(_), Some(_)) => {
-                self.error_at(file, "config/secret-twice", format!("give `{value}` or `{file}`, not both"));
-                None
-            }
-            (given, path) => given.or(path.map(Secret::File)),
-        }
-    }
-
-    /// Notes that the field is known elsewhere and not supported here, if it is given.
-    pub(in crate::config) fn unsupported(&mut self, name: &'static str, hint: Option<&str>) {
-        if let Some(entry) = self.entries.iter().find(|entry| entry.key == name) {
-            self.reader.hide(&entry.value);
-            let message = format!("`{name}` is not supported yet");
-            self.reader.error_hint("config/unsupported", &entry.key_span, message, hint);
-        }
-        self.known.retain(|known| *known != name);
-        self.refused.push(name);
-    }
-
-    /// Warns that the field is accepted and changes nothing, if it is given.
-    pub(in crate::config) fn without_effect(&mut self, name: &'static str, why: &str) {
-        if let Some(node) = self.take(name).filter(|node| !is_empty_text(node)) {
-            self.reader.hide(node);
-            let message = format!("`{name}` has no effect: {why}");
-            self.reader.warning("config/no-effect", &self.key_span(name), message);
-        }
-    }
-
-    /// Reports every field that was not asked for, with the nearest known name.
-    pub(in crate::config) fn finish(self) {
-        for entry in self.entries {
-            if self.known.contains(&entry.key.as_str()) || self.refused.contains(&entry.key.as_str()) {
-                continue;
-            }
-            self.reader.hide(&entry.value);
-            let hint = match nearest(&entry.key, self.known.iter().copied()) {
-                Some(name) => Some(format!("did you mean `{name}`?")),
-                None if self.known.len() <= LISTED_FIELDS_MAX => {
-                    Some(format!("known fields: {}", self.known.join(", ")))
-                }
-                None => None,
-            };
-            let message = format!("unknown field `{}` in {}", shorten(&entry.key), self.what);
-            self.reader.error_hint("yaml/unknown-field", &entry.key_span, message, hint);
-        }
-    }
-}
-
-fn is_empty_text(node: &Node) -> bool {
-    matches!(&node.kind, NodeKind::Scalar(scalar) if scalar.text.is_empty())
-}
-
 /// At most 60 characters of `text`, on one line.
 pub(in crate::config) fn shorten(text: &impl Display) -> String {
     let text = text.to_string();
@@ -520,17 +307,4 @@ pub(in crate::config) fn shorten(text: &impl Display) -> String {
         short.push('…');
     }
     short
-}
-
-fn parse_bytes(text: &str) -> Option<usize> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let shift = match text[digits..].trim() {
-        "" | "B" => 0,
-        "K" | "KB" | "KiB" => 10,
-        "M" | "MB" | "MiB" => 20,
-        "G" | "GB" | "GiB" => 30,
-        "T" | "TB" | "TiB" => 40,
-        _ => return None,
-    };
-    text[..digits].parse::<usize>().ok()?.checked_mul(1 << shift)
 }

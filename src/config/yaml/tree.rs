@@ -18,6 +18,9 @@ pub const NODES_MAX: usize = 1_000_000;
 /// The greatest number of values that aliases may add.
 pub const ALIASED_NODES_MAX: usize = 100_000;
 
+/// How many repeated keys are told of one file; reading stops there.
+const PROBLEMS_MAX: usize = 100;
+
 /// A value with the bytes of the file that it was read from.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Node {
@@ -278,7 +281,11 @@ impl<'f> Builder<'f> {
                         let line = self.file.line_column(first).0;
                         let message = format!("duplicate key `{key}`");
                         let problem = self.error("yaml/duplicate-key", key_span, message);
-                        self.problems.push(problem.hint(format!("it was given first in line {line}")));
+                        let problem = problem.hint(format!("it was given first in line {line}"));
+                        if self.problems.len() >= PROBLEMS_MAX {
+                            return Err(Box::new(problem));
+                        }
+                        self.problems.push(problem);
                     } else {
                         entries.push(Entry { key, key_span, value: node });
                     }
