@@ -147,15 +147,21 @@ impl<'t, 'd> Executor<'t, 'd> {
         Ok(Flow::Next)
     }
 
-    fn branch(&mut self, branch: &'t BranchNode, rebinds: bool, dot: &Value<'d>) -> Result<Flow, TemplateError> {
+    /// Runs `if` and `with`; a chain of `else if` is walked without going deeper.
+    fn branch(&mut self, first: &'t BranchNode, rebinds: bool, dot: &Value<'d>) -> Result<Flow, TemplateError> {
         let mark = self.variables.len();
-        let value = self.pipe(&branch.pipe, dot)?;
-        let flow = if value.truth() {
-            self.list(&branch.body, if rebinds { &value } else { dot })?
-        } else {
-            match &branch.else_body {
-                Some(body) => self.list(body, dot)?,
-                None => Flow::Next,
+        let (mut branch, mut rebinds) = (first, rebinds);
+        let flow = loop {
+            self.step(1)?;
+            let value = self.pipe(&branch.pipe, dot)?;
+            if value.truth() {
+                break self.list(&branch.body, if rebinds { &value } else { dot })?;
+            }
+            match branch.else_body.as_ref().map(|body| (body, body.nodes.as_slice())) {
+                None => break Flow::Next,
+                Some((_, [Node::If(next)])) => (branch, rebinds) = (next, false),
+                Some((_, [Node::With(next)])) => (branch, rebinds) = (next, true),
+                Some((body, _)) => break self.list(body, dot)?,
             }
         };
         self.variables.truncate(mark);

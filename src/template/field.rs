@@ -229,13 +229,21 @@ fn time_method<'d>(time: &Arc<jiff::Zoned>, name: &str, given: &Arguments<'_, 'd
     })
 }
 
+/// Adds to year, month and day each, and lets days beyond the month's end run into the next, as Go does.
 fn added_date<'d>(time: &jiff::Zoned, years: i64, months: i64, days: i64) -> Read<'d> {
-    let beyond = |_: jiff::Error| TemplateError::new("the time is beyond the calendar");
-    let span = jiff::Span::new()
-        .try_years(years)
-        .and_then(|span| span.try_months(months))
-        .and_then(|span| span.try_days(days));
-    Ok(Value::Time(Arc::new(time.checked_add(span.map_err(beyond)?).map_err(beyond)?)))
+    let beyond = || TemplateError::new("the time is beyond the calendar");
+    let total = i64::from(time.month() - 1).saturating_add(months);
+    let year = i64::from(time.year()).saturating_add(years).saturating_add(total.div_euclid(12));
+    let first = i16::try_from(year)
+        .ok()
+        .zip(i8::try_from(total.rem_euclid(12) + 1).ok())
+        .and_then(|(year, month)| jiff::civil::Date::new(year, month, 1).ok())
+        .ok_or_else(beyond)?;
+    let days = i64::from(time.day() - 1).saturating_add(days);
+    let span = jiff::Span::new().try_days(days).map_err(|_| beyond())?;
+    let moved = first.to_datetime(time.time()).checked_add(span).map_err(|_| beyond())?;
+    let moved = moved.to_zoned(time.time_zone().clone()).map_err(|_| beyond())?;
+    Ok(Value::Time(Arc::new(moved)))
 }
 
 fn duration_method<'d>(nanos: i64, name: &str, given: &Arguments<'_, 'd>) -> Option<Read<'d>> {

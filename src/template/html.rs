@@ -260,6 +260,8 @@ impl HtmlWriter {
         let written = match self.place {
             Place::Text if matches!(value, Value::SafeHtml(_)) => text,
             Place::Text | Place::Raw(_, Content::Plain) => escape(&text),
+            // A value may not choose which element this is.
+            Place::TagName if matches!(self.element.as_str(), "" | "/") => REFUSED.to_owned(),
             Place::Tag | Place::TagName | Place::AttributeName => {
                 let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                 let lower = text.to_ascii_lowercase();
@@ -307,15 +309,35 @@ fn contained(content: Content, value: &Value<'_>, text: &str) -> Result<String, 
             let risky = lower.contains("expression") || lower.contains("mozbinding") || lower.contains("--");
             if safe && !risky { text.to_owned() } else { REFUSED.to_owned() }
         }
-        Content::Script(Some(_)) => gotmpl::js_escape(text).replace('`', "\\u0060").replace('$', "\\u0024"),
+        Content::Script(Some(_)) => in_script_text(text),
         Content::Script(None) => {
             let mut out = Bounded::default();
-            out.push(" ")?;
             write_json(value, &mut out)?;
-            out.push(" ")?;
-            out.finish()
+            let json = out.finish();
+            // A word or a number must not grow together with what stands beside it.
+            if json.starts_with(['"', '[', '{']) { json } else { format!(" {json} ") }
         }
     })
+}
+
+/// The text inside a string literal of a script.
+fn in_script_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '/' => out.push_str("\\/"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '"' | '\'' | '`' | '&' | '+' | '<' | '>' | '$' | '\u{2028}' | '\u{2029}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            _ if character.is_ascii_control() => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Whether the URL has no scheme, or one that only shows or writes to somebody.
@@ -368,7 +390,10 @@ fn escape_unquoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\0' => out.push_str("&#xfffd;"),
-            _ if character.is_ascii_whitespace() || "&<>\"'+=`".contains(character) => {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            _ if character.is_ascii_whitespace() || "\"'+=`".contains(character) => {
                 out.push_str(&format!("&#{};", u32::from(character)));
             }
             other => out.push(other),
@@ -417,12 +442,13 @@ mod tests {
             ("<div style=\"color: ", "red", "red"),
             ("<div style=\"color: ", "expression(alert(1))", "ZgotmplZ"),
             ("<style>a { color: ", "red; } b {", "ZgotmplZ"),
-            ("<script>var x = ", "</script>", " \"\\u003c/script\\u003e\" "),
-            ("<script>var x = '", "';alert(1)//", "\\';alert(1)//"),
-            ("<a onclick=\"f(", "x", " &#34;x&#34; "),
+            ("<script>var x = ", "</script>", "\"\\u003c/script\\u003e\""),
+            ("<script>var x = '", "';alert(1)//", "\\u0027;alert(1)\\/\\/"),
+            ("<a onclick=\"f(", "x", "&#34;x&#34;"),
             ("<title>", "<b>", "&lt;b&gt;"),
             ("<!-- ", "-->", ""),
-            ("<", "script", "script"),
+            ("<", "script", "ZgotmplZ"),
+            ("<h", "1", "1"),
             ("<div ", "onclick", "ZgotmplZ"),
             ("<p>a < b ", "<", "&lt;"),
         ] {

@@ -8,8 +8,8 @@ pub(super) const OUTPUT_BYTES_MAX: usize = 1 << 20;
 pub(super) const STEPS_MAX: u64 = 1_000_000;
 /// How deeply templates, blocks and parentheses may be nested while running.
 pub(super) const DEPTH_MAX: u32 = 150;
-/// How many `else if` and `else with` one text may hold: the parser recurses at each.
-pub(super) const ELSE_CHAIN_MAX: usize = 200;
+/// How deeply blocks, `else if`s and parentheses may be nested in a text.
+pub(super) const NESTING_MAX: usize = 100;
 /// The largest list or map that a template may build.
 pub(super) const ITEMS_MAX: usize = 10_000;
 /// How deeply lists and maps may hold each other.

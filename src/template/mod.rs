@@ -14,9 +14,12 @@ mod html;
 mod humanize;
 mod limits;
 mod moment;
+mod nesting;
 mod notification;
 mod notification_functions;
 mod printf;
+#[cfg(test)]
+mod recorded;
 mod rule;
 mod rule_functions;
 mod syntax;

@@ -14,6 +14,8 @@ struct Spec {
     zero: bool,
     width: Option<usize>,
     precision: Option<usize>,
+    /// What to print for a `*` whose argument is no number.
+    complaint: &'static str,
 }
 
 /// `printf format arguments...`
@@ -45,6 +47,7 @@ impl<'a, 'd> Printer<'a, 'd> {
             self.out.push_str(&self.format[..at]);
             self.format = &self.format[at + 1..];
             let spec = self.spec();
+            self.out.push_str(spec.complaint);
             let Some(verb) = self.take_char() else {
                 self.out.push_str("%!(NOVERB)");
                 break;
@@ -96,13 +99,22 @@ impl<'a, 'd> Printer<'a, 'd> {
             self.format = &self.format[1..];
         }
         self.argument_index();
+        let takes_width = self.format.starts_with('*');
         spec.width = self.number(&mut spec.minus);
+        if takes_width && spec.width.is_none() {
+            spec.complaint = "%!(BADWIDTH)";
+        }
         if let Some(rest) = self.format.strip_prefix('.') {
             self.format = rest;
             self.argument_index();
             let mut negative = false;
+            let takes_precision = self.format.starts_with('*');
             let precision = self.number(&mut negative);
-            spec.precision = if negative { None } else { Some(precision.unwrap_or(0)) };
+            if takes_precision && (precision.is_none() || negative) {
+                spec.complaint = "%!(BADPREC)";
+            } else {
+                spec.precision = Some(precision.unwrap_or(0));
+            }
         }
         self.argument_index();
         if spec.minus {

@@ -1,12 +1,13 @@
-//! From text to the syntax tree: the parser of `gotmpl`, with what it lets pass refused.
+//! From text to the syntax tree: the parser of `gotmpl`, behind a check of what it lets pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotmpl::parse::{ListNode, Node, Parser};
+use gotmpl::parse::{ListNode, Parser};
 
 use super::error::TemplateError;
-use super::limits::{ELSE_CHAIN_MAX, TEMPLATE_BYTES_MAX};
+use super::limits::TEMPLATE_BYTES_MAX;
+use super::nesting;
 
 /// The named templates of a set.
 pub(super) type Defines = BTreeMap<String, Arc<ListNode>>;
@@ -27,9 +28,9 @@ pub(super) fn parse(text: &str) -> Result<Syntax, TemplateError> {
     if text.len() > TEMPLATE_BYTES_MAX {
         return Err(TemplateError::new(format!("the template exceeds {TEMPLATE_BYTES_MAX} bytes")));
     }
-    refuse_long_chains(text)?;
-    let (main, defined) = tree(text)?;
-    refuse_unbalanced(text, &main)?;
+    nesting::check(text)?;
+    let parser = Parser::new(text, "{{", "}}");
+    let (main, defined) = parser.and_then(Parser::parse).map_err(|error| describe(text, &error))?;
     let mut defines = Defines::new();
     for define in defined {
         let known = defines.get(define.name.as_str());
@@ -42,80 +43,6 @@ pub(super) fn parse(text: &str) -> Result<Syntax, TemplateError> {
         }
     }
     Ok(Syntax { main, defines })
-}
-
-fn tree(text: &str) -> Result<(ListNode, Vec<gotmpl::parse::DefineNode>), TemplateError> {
-    Parser::new(text, "{{", "}}").and_then(Parser::parse).map_err(|error| describe(text, &error))
-}
-
-/// The parser recurses at each `else if` without counting; a long chain is refused before it sees it.
-fn refuse_long_chains(text: &str) -> Result<(), TemplateError> {
-    let mut count = 0;
-    for (at, _) in text.match_indices("else") {
-        let rest = text[at + 4..].trim_start();
-        if rest.starts_with("if") || rest.starts_with("with") {
-            count += 1;
-        }
-        if count > ELSE_CHAIN_MAX {
-            let message = format!("more than {ELSE_CHAIN_MAX} branches `else if` in one text");
-            return Err(TemplateError::new(message).at(at));
-        }
-    }
-    Ok(())
-}
-
-/// An action that is appended to see whether the parser reads to the end at the outermost level.
-const SENTINEL: &str = "\n{{nil}}";
-
-/// The parser stops silently at a stray `{{end}}` and takes the end of the text for a missing one.
-fn refuse_unbalanced(text: &str, main: &ListNode) -> Result<(), TemplateError> {
-    if !text.contains("{{") {
-        return Ok(());
-    }
-    let extended = format!("{text}{SENTINEL}");
-    let (list, defined) = tree(&extended)?;
-    let sentinel_from = text.len();
-    let at_the_end = |list: &ListNode| match list.nodes.last() {
-        Some(Node::Action(action)) => action.pos.offset > sentinel_from,
-        _ => false,
-    };
-    if at_the_end(&list) {
-        return Ok(());
-    }
-    let unclosed = |offset: usize| {
-        Err(TemplateError::new("unexpected end of the template: a block is not closed")
-            .at(offset)
-            .hint("every `if`, `range`, `with`, `define` and `block` needs its `{{ end }}`"))
-    };
-    if let Some(define) = defined.iter().find(|define| reaches(&define.body, sentinel_from)) {
-        return unclosed(define.pos.offset);
-    }
-    if let Some(Node::If(branch) | Node::With(branch) | Node::Range(branch)) =
-        list.nodes.last().filter(|node| node_reaches(node, sentinel_from))
-    {
-        return unclosed(branch.pos.offset);
-    }
-    let mut error = TemplateError::new("unexpected `{{ end }}` or `{{ else }}`: no block is open here")
-        .hint("remove it, or add the `if`, `range` or `with` that it closes");
-    if let Some(Node::Text(last)) = main.nodes.last() {
-        let from = last.pos.offset.min(text.len());
-        error.offset = text.get(from..).and_then(|rest| rest.find("{{")).map(|at| from + at);
-    }
-    Err(error)
-}
-
-fn reaches(list: &ListNode, offset: usize) -> bool {
-    list.nodes.last().is_some_and(|node| node_reaches(node, offset))
-}
-
-fn node_reaches(node: &Node, offset: usize) -> bool {
-    match node {
-        Node::Action(action) => action.pos.offset > offset,
-        Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
-            reaches(&branch.body, offset) || branch.else_body.as_ref().is_some_and(|body| reaches(body, offset))
-        }
-        _ => false,
-    }
 }
 
 /// The parser's error in our words, with its place as a byte offset.
@@ -154,23 +81,22 @@ mod tests {
     #[test]
     fn faults_with_their_place() {
         for (text, message, offset) in [
-            ("a {{end}} b", "unexpected `{{ end }}`", Some(2)),
-            ("{{if .x}}a", "not closed", Some(2)),
-            ("{{range .x}}{{if .y}}{{end}}", "not closed", Some(2)),
-            ("x{{define \"a\"}}y", "not closed", Some(3)),
-            ("{{else}}", "no block is open", None),
-            ("{{if .x}}{{else}}{{else}}{{end}}", "Else", None),
-            ("é {{ .x", "unclosed action", None),
-            ("{{ }}", "empty command", None),
-            ("{{ (a }}", "RightParen", None),
-            ("{{define \"a\"}}1{{end}}{{define \"a\"}}2{{end}}", "defined twice", Some(24)),
-            ("a\n{{ .Labels.a-b }}", "'-'", Some(14)),
+            ("a {{end}} b", "unexpected `{{ end }}`", 4),
+            ("{{if .x}}a", "not closed", 2),
+            ("{{range .x}}{{- if .y}}{{end}}", "not closed", 2),
+            ("x{{define \"a\"}}y", "not closed", 3),
+            ("{{else}}", "unexpected `{{ else }}`", 2),
+            ("{{if .x}}{{else}}{{else}}{{end}}", "Else", 19),
+            ("é {{ .x", "unclosed action", 8),
+            ("{{ }}", "empty command", 5),
+            ("{{ (a }}", "RightParen", 8),
+            ("{{define \"a\"}}1{{end}}{{define \"a\"}}2{{end}}", "defined twice", 24),
+            ("a\n{{ .Labels.a-b }}", "'-'", 14),
+            ("{{ \"{{if}}\" }}{{/* {{if}} */}}{{ `{{if` }}{{- end -}}", "unexpected `{{ end }}`", 46),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.message.contains(message), "{text}: {error}");
-            if offset.is_some() {
-                assert_eq!(error.offset, offset, "{text}: {error}");
-            }
+            assert_eq!(error.offset, Some(offset), "{text}: {error}");
         }
     }
 
@@ -191,7 +117,8 @@ mod tests {
         let parens = format!("{{{{{}1{}}}}}", "(".repeat(10_000), ")".repeat(10_000));
         assert!(parse(&parens).is_err());
         assert!(parse(&" ".repeat(TEMPLATE_BYTES_MAX + 1)).is_err());
-        let longest = format!("{{{{if 1}}}}{}{{{{end}}}}", "{{else if 1}}".repeat(ELSE_CHAIN_MAX));
+        let longest =
+            format!("{{{{if 1}}}}{}{{{{end}}}}", "{{else if 1}}".repeat(crate::template::limits::NESTING_MAX - 1));
         assert!(parse(&longest).is_ok());
     }
 }
