@@ -6,7 +6,7 @@ use super::builtin;
 use super::error::TemplateError;
 use super::field::{self, Dialect};
 use super::html::HtmlWriter;
-use super::limits::{DEPTH_MAX, REGEX_STEPS, STEPS_MAX};
+use super::limits::{DEPTH_MAX, OUTPUT_BYTES_MAX, REGEX_STEPS, STEPS_MAX};
 use super::syntax::Defines;
 use super::value::{Bounded, Value};
 
@@ -95,6 +95,15 @@ impl<'t, 'd> Executor<'t, 'd> {
             return Err(TemplateError::new(format!("the template runs for more than {STEPS_MAX} steps")));
         }
         Ok(())
+    }
+
+    /// Counts what a function or method made, and refuses text that is too long.
+    fn weigh(&mut self, value: Value<'d>) -> Result<Value<'d>, TemplateError> {
+        self.step(value.weight() as u64 / 64)?;
+        match value.as_text() {
+            Some(text) if text.len() > OUTPUT_BYTES_MAX => Err(TemplateError::too_large()),
+            _ => Ok(value),
+        }
     }
 
     fn enter(&mut self) -> Result<(), TemplateError> {
@@ -360,8 +369,7 @@ impl<'t, 'd> Executor<'t, 'd> {
             value = field::get(&value, name, &[], dialect)?;
         }
         let value = field::get(&value, final_name, arguments, dialect)?;
-        self.step(value.weight() as u64 / 64)?;
-        Ok(value)
+        self.weigh(value)
     }
 
     fn call(&mut self, name: &str, arguments: Vec<Value<'d>>) -> Result<Value<'d>, TemplateError> {
@@ -382,8 +390,7 @@ impl<'t, 'd> Executor<'t, 'd> {
         };
         let value = result
             .map_err(|error| TemplateError { message: format!("error calling {name}: {}", error.message), ..error })?;
-        self.step(value.weight() as u64 / 64)?;
-        Ok(value)
+        self.weigh(value)
     }
 }
 

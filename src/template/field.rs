@@ -35,7 +35,7 @@ pub(super) fn get<'d>(base: &Value<'d>, name: &str, arguments: &[Value<'d>], dia
         Value::Labels(labels) => Some(Value::text(labels.get(name))),
         Value::Map(map) if map.is_struct => map.entries.get(name).cloned(),
         Value::Map(map) => Some(map.entries.get(name).cloned().unwrap_or(Value::Nil)),
-        Value::Data(data) => data_field(data, name)?,
+        Value::Data(data) => data_field(data, name),
         Value::Alert(alert) => alert_field(alert, name),
         Value::Pair(pair) => match name {
             "Name" => Some(Value::Text(pair.0.clone())),
@@ -97,19 +97,19 @@ const DATA_FIELDS: [&str; 9] = [
 const ALERT_FIELDS: [&str; 7] =
     ["Status", "Labels", "Annotations", "StartsAt", "EndsAt", "GeneratorURL", "Fingerprint"];
 
-fn data_field<'d>(data: &'d NotificationData, name: &str) -> Result<Option<Value<'d>>, TemplateError> {
-    Ok(Some(match name {
+fn data_field<'d>(data: &'d NotificationData, name: &str) -> Option<Value<'d>> {
+    Some(match name {
         "Receiver" => Value::text(&data.receiver),
         "Status" => Value::text(data.status.as_str()),
-        "Alerts" => Value::list(data.alerts.iter().map(Value::Alert).collect())?,
+        "Alerts" => Value::list_of_data(data.alerts.iter().map(Value::Alert).collect()),
         "NotificationReason" => Value::text(&data.reason),
         "GroupLabels" => Value::Labels(data.group_labels.clone()),
         "CommonLabels" => Value::Labels(data.common_labels.clone()),
         "CommonAnnotations" => Value::Labels(data.common_annotations.clone()),
         "RouteLabels" => Value::Labels(data.route_labels.clone()),
         "ExternalURL" => Value::text(&data.external_url),
-        _ => return Ok(None),
-    }))
+        _ => return None,
+    })
 }
 
 fn alert_field<'d>(alert: &AlertData, name: &str) -> Option<Value<'d>> {
@@ -133,7 +133,7 @@ fn sorted_pairs(labels: &Labels) -> Vec<(&str, &str)> {
 }
 
 fn label_set_method<'d>(labels: &Labels, name: &str, given: &Arguments<'_, 'd>) -> Option<Read<'d>> {
-    let list = |values: Vec<Value<'d>>| given.exactly::<0>().and_then(|_| Value::list(values));
+    let list = |values: Vec<Value<'d>>| given.exactly::<0>().map(|_| Value::list_of_data(values));
     Some(match name {
         "SortedPairs" => list(
             sorted_pairs(labels)
@@ -179,7 +179,7 @@ fn list_method<'d>(items: &[Value<'d>], name: &str, given: &Arguments<'_, 'd>) -
         }
         _ => return None,
     };
-    Some(given.exactly::<0>().and_then(|_| Value::list(picked)))
+    Some(given.exactly::<0>().map(|_| Value::list_of_data(picked)))
 }
 
 fn time_argument<'a>(value: &'a Value<'_>) -> Result<&'a Arc<jiff::Zoned>, TemplateError> {

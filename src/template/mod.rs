@@ -29,4 +29,4 @@ mod value;
 pub use data::{AlertData, NotificationData, QueryRow, RuleData};
 pub use error::{TemplateError, TemplateFileError};
 pub use notification::NotificationTemplates;
-pub use rule::RuleTemplate;
+pub use rule::{QueryFunction, RuleTemplate};

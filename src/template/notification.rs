@@ -259,12 +259,29 @@ mod tests {
             ("{{ $x := list 1 }}{{ range 30 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}", "the output exceeds"),
             ("{{ $x := list }}{{ range 100000 }}{{ $x = append $x 1 }}{{ end }}", "more than"),
             ("{{ range 1000 }}{{ printf \"%9999d\" 1 }}{{ end }}", "the output exceeds"),
+            (
+                "{{ $x := \"$0$0$0$0\" }}{{ range 15 }}{{ $x = print $x $x }}{{ end }}{{ $y := reReplaceAll \".+\" $x $x }}",
+                "the output exceeds",
+            ),
             ("{{ match \"(a{1000}){1000}\" \"a\" }}", "error parsing regexp"),
             ("{{ range 1000000 }}{{ $x := match \"(a|b)*c\" \"ab\" }}{{ end }}", "steps"),
         ] {
             let text = rendered(template);
             assert!(text.starts_with("error: ") && text.contains(message), "{template}: {:.200}", text);
         }
+    }
+
+    #[test]
+    fn storms_of_alerts_are_cut_short() {
+        let mut data = notification();
+        data.alerts = vec![data.alerts[0].clone(); 30_000];
+        let templates = NotificationTemplates::default();
+        let text = templates.text("{{ template \"pagerduty.default.instances\" .Alerts.Firing }}", &data).unwrap();
+        assert!(text.ends_with("... and more: 30000 alerts in all\n"));
+        let html = templates.html("{{ template \"email.default.html\" . }}", &data).unwrap();
+        assert!(html.contains("... and more: 30000 alerts in all</td>") && html.ends_with("</html>\n"));
+        let text = templates.text("{{ template \"msteams.default.text\" . }}", &data).unwrap();
+        assert!(text.contains("... and more: 30000 alerts in all"));
     }
 
     #[test]

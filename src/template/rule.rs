@@ -1,12 +1,15 @@
 use std::sync::{Arc, LazyLock};
 
 use super::check;
-use super::data::RuleData;
+use super::data::{QueryRow, RuleData};
 use super::error::TemplateError;
 use super::execute::{Executor, Output};
-use super::rule_functions::{Query, RuleFunctions, names};
+use super::rule_functions::{RuleFunctions, names};
 use super::syntax::{self, Syntax};
 use super::value::{Bounded, Value};
+
+/// Runs an instant query at the moment of evaluation, for the function `query`.
+pub type QueryFunction<'q> = dyn Fn(&str) -> Result<Vec<QueryRow>, TemplateError> + 'q;
 
 /// A template of a rule's label or annotation, parsed once; cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,7 +34,7 @@ impl RuleTemplate {
     ///
     /// # Errors
     ///
-    /// Text that is no template, unknown functions and variables, calls of templates that it does not define.
+    /// Text that is no template, unknown functions and variables.
     pub fn parse(text: &str) -> Result<RuleTemplate, TemplateError> {
         let syntax = if text.contains("{{") {
             let syntax = syntax::parse(text)?;
@@ -58,7 +61,7 @@ impl RuleTemplate {
     /// # Errors
     ///
     /// What fails at run time, and limits reached; the caller shows it as `<error expanding template: ...>`.
-    pub fn expand(&self, data: &RuleData<'_>, query: Query<'_>) -> Result<String, TemplateError> {
+    pub fn expand(&self, data: &RuleData<'_>, query: &QueryFunction<'_>) -> Result<String, TemplateError> {
         let Some(syntax) = &self.parsed.syntax else { return Ok(self.parsed.text.clone()) };
         let labels = Value::Labels(data.labels.clone());
         let external_labels = Value::Labels(data.external_labels.clone());
@@ -87,7 +90,6 @@ impl RuleTemplate {
 mod tests {
     use super::*;
     use crate::model::{Labels, Timestamp};
-    use crate::template::QueryRow;
 
     /// What `text` expands to over a fixed series, or the error's message.
     fn expanded(text: &str, value: f64) -> String {

@@ -12,6 +12,7 @@ use super::execute::Functions;
 use super::field::Dialect;
 use super::humanize::{humanize, humanize_percentage, humanize_timestamp, humanize1024};
 use super::limits::QUERIES_MAX;
+use super::rule::QueryFunction;
 use super::value::Value;
 use super::{builtin, moment, text_functions};
 
@@ -49,18 +50,15 @@ pub(super) fn names() -> Vec<&'static str> {
     [&OWN_NAMES[..], &text_functions::NAMES, &builtin::NAMES].concat()
 }
 
-/// Runs a query at the moment of evaluation.
-pub(super) type Query<'q> = &'q dyn Fn(&str) -> Result<Vec<QueryRow>, TemplateError>;
-
 /// The functions of one expansion.
 pub(super) struct RuleFunctions<'q> {
     data: &'q RuleData<'q>,
-    query: Query<'q>,
+    query: &'q QueryFunction<'q>,
     queries: Cell<u32>,
 }
 
 impl<'q> RuleFunctions<'q> {
-    pub(super) fn new(data: &'q RuleData<'q>, query: Query<'q>) -> Self {
+    pub(super) fn new(data: &'q RuleData<'q>, query: &'q QueryFunction<'q>) -> Self {
         RuleFunctions { data, query, queries: Cell::new(0) }
     }
 
@@ -70,7 +68,7 @@ impl<'q> RuleFunctions<'q> {
             return Err(TemplateError::new(format!("more than {QUERIES_MAX} queries")));
         }
         let rows = (self.query)(expression).map_err(|error| TemplateError { offset: None, ..error })?;
-        Value::list(rows.into_iter().map(|row| Value::Row(Arc::new(row))).collect())
+        Ok(Value::list_of_data(rows.into_iter().map(|row| Value::Row(Arc::new(row))).collect()))
     }
 }
 
@@ -154,7 +152,7 @@ fn sort_by_label<'d>(name: &str, vector: &Value<'d>) -> Result<Value<'d>, Templa
         keyed.push((row(item)?.labels.get(name).to_owned(), item.clone()));
     }
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    Value::list(keyed.into_iter().map(|(_, item)| item).collect())
+    Ok(Value::list_of_data(keyed.into_iter().map(|(_, item)| item).collect()))
 }
 
 fn parse_duration(given: &Arguments<'_, '_>) -> Result<std::time::Duration, TemplateError> {

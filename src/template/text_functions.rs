@@ -59,6 +59,10 @@ fn replace_all(regex: &Regex, replacement: &str, text: &str) -> Result<String, T
     for captures in regex.captures_iter(text) {
         let Some(whole) = captures.get(0) else { continue };
         out.push_str(&text[end..whole.start()]);
+        let groups = replacement.matches('$').count();
+        if replacement.len().saturating_add(groups.saturating_mul(whole.len())) > OUTPUT_BYTES_MAX {
+            return Err(TemplateError::too_large());
+        }
         captures.expand(replacement, &mut out);
         end = whole.end();
         if out.len() > OUTPUT_BYTES_MAX {

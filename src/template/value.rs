@@ -91,6 +91,11 @@ impl<'d> Value<'d> {
         Ok(Value::List(Arc::new(List { items, depth })))
     }
 
+    /// A list of alerts, pairs, names or rows: as long as the data is, and one level deep.
+    pub(super) fn list_of_data(items: Vec<Value<'d>>) -> Self {
+        Value::List(Arc::new(List { items, depth: 1 }))
+    }
+
     /// # Errors
     ///
     /// Too many entries, or maps nested too deeply.

@@ -3,3 +3,4 @@
 mod grammar;
 mod language;
 mod promql;
+mod templates;
