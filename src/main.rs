@@ -1,3 +1,7 @@
 //! The `watchbell` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    watchbell::cli::main()
+}

@@ -1,3 +1,78 @@
 //! The command line, one file per verb.
+//!
+//! Exit codes: 0 for success, 1 for a check that failed or a service that broke, 2 for a wrong call or bad files.
 
 pub mod check;
+mod dry_run;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::shell::clock::Clock;
+use crate::shell::telemetry::{Ids, LogFormat, LogOptions, init_logs};
+
+/// Samples in, the right person told, once, in time, until somebody answers.
+#[derive(Debug, Parser)]
+#[command(name = "watchbell", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Args)]
+struct LogArgs {
+    /// How log lines are written to standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormatArg::Text)]
+    log_format: LogFormatArg,
+    /// What is logged: a level, or directives such as `info,watchbell::shell=debug` (default info, or RUST_LOG)
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormatArg {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the service; without --config the embedded default: this machine, the starter rules, the console
+    Serve(serve::ServeArgs),
+    /// Check configuration and rule files, and show every error where it stands
+    Check(check::CheckArgs),
+    /// Play recorded samples through rules and routes on a simulated clock, and show what would have happened
+    DryRun(dry_run::DryRunArgs),
+}
+
+/// Reads the command line and runs what it names.
+pub fn main() -> ExitCode {
+    let clock = Clock::system();
+    let began = clock.start();
+    let cli = Cli::parse();
+    let ids = Ids::random();
+    let options = LogOptions {
+        format: match cli.logs.log_format {
+            LogFormatArg::Text => LogFormat::Text,
+            LogFormatArg::Json => LogFormat::Json,
+        },
+        level: cli.logs.log_level,
+    };
+    if let Err(error) = init_logs(&options, ids.clone(), clock.clone()) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    let outcome = match cli.verb {
+        Verb::Serve(args) => serve::run(args, clock, ids, began),
+        Verb::Check(args) => check::run(args),
+        Verb::DryRun(args) => dry_run::run(args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -2,11 +2,14 @@
 
 pub mod clock;
 pub mod files;
+pub mod http;
 pub mod http_client;
 pub mod ingest;
 pub mod journal;
 pub mod notify;
+pub mod reload;
 pub mod secret;
+pub mod service;
 pub mod storage;
 pub mod telemetry;
 pub mod tls;

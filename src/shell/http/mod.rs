@@ -1,0 +1,130 @@
+//! The HTTP interface: samples in, health and state out.
+
+mod health;
+mod rules;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::clock::Clock;
+use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
+use super::service::{Decider, Evaluator, ReloadError, Reloader, Statuses, Windows};
+use super::telemetry::{Ids, Metrics};
+use crate::model::Timestamp;
+
+/// How long a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests under way may take to end when the service stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct App {
+    /// The engine.
+    pub decider: Decider,
+    /// The series.
+    pub windows: Windows,
+    /// The evaluation of groups.
+    pub evaluator: Evaluator,
+    /// The scraped targets.
+    pub scraper: Scraper,
+    /// Asks for reloads.
+    pub reloader: Reloader,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The health of what is outside.
+    pub statuses: Arc<Statuses>,
+    /// The time.
+    pub clock: Clock,
+    /// When the service started.
+    pub started_at: Timestamp,
+    /// Whether everything has started.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// All routes.
+pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router {
+    let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
+    let routes = Router::new()
+        .route("/", get(index))
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/health/dependencies", get(health::dependencies))
+        .route("/ready", get(health::ready))
+        .route("/-/healthy", get(health::live))
+        .route("/-/ready", get(health::ready))
+        .route("/-/reload", post(reload).put(reload))
+        .route("/version", get(version))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/rules", get(rules::rules))
+        .route("/api/v1/alerts", get(rules::alerts))
+        .route("/api/v1/targets", get(targets))
+        .route("/api/v1/status/buildinfo", get(build_info))
+        .with_state(app);
+    routes
+        .merge(push)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Serves until `stop` is cancelled; requests under way may end.
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+    let stopping = stop.clone();
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = async { stopping.cancelled().await; tokio::time::sleep(STOP_PATIENCE).await } => Ok(()),
+    }
+}
+
+async fn index() -> impl IntoResponse {
+    let text = format!(
+        "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
+         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets\n\
+         POST /api/v1/write (Prometheus remote write)  /api/v1/import (JSON lines)  /-/reload\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
+}
+
+async fn version() -> impl IntoResponse {
+    Json(json!({ "name": "watchbell", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+async fn build_info() -> impl IntoResponse {
+    Json(json!({ "status": "success", "data": { "version": env!("CARGO_PKG_VERSION"), "application": "watchbell" } }))
+}
+
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let exposition = app.metrics.render(accept);
+    ([(header::CONTENT_TYPE, exposition.content_type)], exposition.body).into_response()
+}
+
+async fn targets(State(app): State<App>) -> impl IntoResponse {
+    Json(json!({ "status": "success", "data": targets_json(&app.scraper.targets().await) }))
+}
+
+async fn reload(State(app): State<App>) -> Response {
+    match app.reloader.reload().await {
+        Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()).into_response(),
+        Err(error @ ReloadError::Refused(_)) => {
+            let text = format!("the new configuration is refused; the old one runs on\n\n{error}\n");
+            (StatusCode::BAD_REQUEST, text).into_response()
+        }
+        Err(error @ ReloadError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}

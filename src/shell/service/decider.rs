@@ -1,0 +1,303 @@
+//! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use super::status::Statuses;
+use crate::deliver::Delivery;
+use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
+use crate::model::Timestamp;
+use crate::rule::{Change, RuleId};
+use crate::shell::clock::Clock;
+use crate::shell::storage::{Store, StoreError};
+use crate::shell::telemetry::Metrics;
+
+/// How many messages may wait for the engine.
+const QUEUE: usize = 4096;
+/// How long decisions wait for company before they are written together.
+const GROUP_COMMIT: Duration = Duration::from_millis(2);
+/// How many records are written together at the most.
+const RECORDS_PER_COMMIT_MAX: usize = 4096;
+/// How long to wait before a failed write is tried again.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// The longest sleep without a look at the clock, should it be set.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// Something for the engine's thread.
+enum Message {
+    Input(Input),
+    Result(RuleId, Box<Input>, SyncSender<RuleView>),
+    Read(Box<dyn FnOnce(&Engine) + Send>),
+    Stop,
+}
+
+/// The way to the engine; clones lead to the same one.
+#[derive(Clone)]
+pub struct Decider {
+    queue: SyncSender<Message>,
+}
+
+/// The service is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the service is stopping")]
+pub struct Stopping;
+
+impl Decider {
+    /// Hands over an input.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub fn tell(&self, input: Input) -> Result<(), Stopping> {
+        self.queue.send(Message::Input(input)).map_err(|_| Stopping)
+    }
+
+    /// Hands over a rule's result, and returns what the engine knows of the rule afterwards. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub fn decide(&self, rule: RuleId, input: Input) -> Result<RuleView, Stopping> {
+        let (answer, view) = sync_channel(1);
+        self.queue.send(Message::Result(rule, Box::new(input), answer)).map_err(|_| Stopping)?;
+        view.recv().map_err(|_| Stopping)
+    }
+
+    /// What `read` finds in the engine. Blocks; for callers outside the async runtime.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub fn read_blocking<T: Send + 'static>(&self, read: impl FnOnce(&Engine) -> T + Send + 'static) -> Result<T, Stopping> {
+        let (answer, found) = sync_channel(1);
+        let read = move |engine: &Engine| drop(answer.send(read(engine)));
+        self.queue.send(Message::Read(Box::new(read))).map_err(|_| Stopping)?;
+        found.recv().map_err(|_| Stopping)
+    }
+
+    /// What `read` finds in the engine.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped, or does not keep up.
+    pub async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Engine) -> T + Send + 'static) -> Result<T, Stopping> {
+        let (answer, found) = tokio::sync::oneshot::channel();
+        let read = move |engine: &Engine| drop(answer.send(read(engine)));
+        self.queue.try_send(Message::Read(Box::new(read))).map_err(|_| Stopping)?;
+        found.await.map_err(|_| Stopping)
+    }
+
+    /// Lets the engine write what it has decided, and stop.
+    pub fn stop(&self) {
+        // An engine that has stopped already is what was asked for.
+        drop(self.queue.send(Message::Stop));
+    }
+}
+
+/// What the engine's thread works with.
+pub struct Surround {
+    /// Where decisions are made durable; `None` after a failed write, until it is opened again.
+    pub store: Option<Box<dyn Store>>,
+    /// Opens the store again after a failed write: it takes no further ones.
+    pub reopen: Box<dyn Fn(Timestamp) -> Result<Box<dyn Store>, StoreError> + Send>,
+    /// The time.
+    pub clock: Clock,
+    /// Where durable deliveries go.
+    pub send: Box<dyn Fn(Delivery) + Send>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What is known of the store's health.
+    pub statuses: Arc<Statuses>,
+}
+
+/// Starts the engine's thread. `effects` are those that restoring it yielded.
+///
+/// # Errors
+///
+/// The operating system gives no thread.
+pub fn start(engine: Engine, effects: Vec<Effect>, surround: Surround) -> std::io::Result<(Decider, JoinHandle<()>)> {
+    let (queue, messages) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
+        Loop { engine, messages, surround, pending: effects }.run();
+    })?;
+    Ok((Decider { queue }, thread))
+}
+
+struct Loop {
+    engine: Engine,
+    messages: Receiver<Message>,
+    surround: Surround,
+    pending: Vec<Effect>,
+}
+
+impl Loop {
+    fn run(mut self) {
+        loop {
+            let message = self.messages.recv_timeout(self.sleep());
+            let go_on = match message {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.commit();
+                    self.wake();
+                    true
+                }
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            if !go_on {
+                break self.commit();
+            }
+            if self.pending.len() >= RECORDS_PER_COMMIT_MAX {
+                self.commit();
+            }
+        }
+    }
+
+    /// How long nothing needs to be done, unless a message comes.
+    fn sleep(&self) -> Duration {
+        if !self.pending.is_empty() {
+            return GROUP_COMMIT;
+        }
+        let now = self.surround.clock.now();
+        self.engine.next_wakeup().map_or(SLEEP_MAX, |at| at.since(now).min(SLEEP_MAX))
+    }
+
+    fn wake(&mut self) {
+        let now = self.surround.clock.now();
+        if self.engine.next_wakeup().is_some_and(|at| at <= now) {
+            self.engine.handle(now, Input::Tick, &mut self.pending);
+        }
+    }
+
+    fn take(&mut self, message: Message) -> bool {
+        let now = self.surround.clock.now();
+        match message {
+            Message::Input(input) => self.engine.handle(now, input, &mut self.pending),
+            Message::Result(rule, input, answer) => {
+                self.engine.handle(now, *input, &mut self.pending);
+                // The view only feeds series; decisions become durable before they act, in `commit`.
+                drop(answer.send(self.engine.rule_view(rule)));
+            }
+            Message::Read(read) => read(&self.engine),
+            Message::Stop => return false,
+        }
+        true
+    }
+
+    /// Makes what was decided durable, then lets it act.
+    fn commit(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let mut records = Vec::new();
+        let mut deliveries = Vec::new();
+        let mut events = Vec::new();
+        for effect in self.pending.drain(..) {
+            match effect {
+                Effect::Persist(record) => records.push(record),
+                Effect::Send(delivery) => deliveries.push(*delivery),
+                Effect::Emit(event) => events.push(event),
+            }
+        }
+        self.persist(&latest(records));
+        events.iter().for_each(|event| log(event));
+        for delivery in deliveries {
+            (self.surround.send)(delivery);
+        }
+        let (pending, firing) = self.engine.alert_counts();
+        self.surround.metrics.set_alerts(pending, firing);
+        self.surround.metrics.set_outbox(self.engine.deliveries().count());
+    }
+
+    /// Writes `records`, again and again until it succeeds: nothing may act on a decision that could be lost.
+    fn persist(&mut self, records: &[Record]) {
+        if records.is_empty() {
+            return;
+        }
+        let Surround { store, reopen, clock, metrics, statuses, .. } = &mut self.surround;
+        loop {
+            let started = clock.start();
+            let written = match store.as_mut() {
+                Some(store) => store.apply(records).map(|()| store.size_bytes()),
+                None => match reopen(clock.now()) {
+                    Ok(opened) => {
+                        *store = Some(opened);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match written {
+                Ok(size) => {
+                    let took = clock.elapsed_since(started);
+                    metrics.store_flushed(took);
+                    metrics.set_store_size(size);
+                    return statuses.store_worked(clock.now(), took);
+                }
+                Err(error) => {
+                    error!(%error, records = records.len(), "decisions cannot be written; nothing is sent until they are");
+                    statuses.store_failed(clock.now(), &error.to_string());
+                    // A store that failed takes no further writes; its lock is free once it is gone.
+                    *store = None;
+                    std::thread::sleep(STORE_RETRY);
+                }
+            }
+        }
+    }
+}
+
+/// The last record of each key, in order.
+fn latest(records: Vec<Record>) -> Vec<Record> {
+    let mut position = std::collections::HashMap::new();
+    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
+    for record in records {
+        match position.get(&(record.kind, record.key.clone())) {
+            Some(index) => kept[*index] = record,
+            None => {
+                position.insert((record.kind, record.key.clone()), kept.len());
+                kept.push(record);
+            }
+        }
+    }
+    kept
+}
+
+/// Tells the log what happened; the trace id leads back to the batch of samples.
+fn log(event: &Event) {
+    let trace_id = event.trace;
+    let at: Timestamp = event.at;
+    match &event.kind {
+        EventKind::Alert { labels, change, value, .. } => match change {
+            Change::BecameFiring | Change::Resolved | Change::Expired | Change::LostData => {
+                info!(%trace_id, %at, alert = %labels, ?change, value, "alert");
+            }
+            _ => debug!(%trace_id, %at, alert = %labels, ?change, value, "alert"),
+        },
+        EventKind::RuleFailed { rule, error } => warn!(rule, error, "rule fails; its alerts stay as they were"),
+        EventKind::RuleRecovered { rule } => info!(rule, "rule works again"),
+        EventKind::RuleRemoved { firing } => info!(firing, "rule removed"),
+        EventKind::Withheld { group_key, receiver, integration, reason } => {
+            debug!(group = group_key, receiver, integration, reason = reason.as_str(), "not notified");
+        }
+        EventKind::Queued(notice) => {
+            info!(%trace_id, receiver = notice.receiver, channel = notice.channel, group = notice.group_key,
+                firing = notice.firing, resolved = notice.resolved, reason = notice.reason.as_str(),
+                delivery = notice.delivery, key = notice.key, "notification decided");
+        }
+        EventKind::Delivered(notice) => {
+            info!(%trace_id, receiver = notice.receiver, channel = notice.channel, delivery = notice.delivery,
+                attempts = notice.attempts, key = notice.key, "notification delivered");
+        }
+        EventKind::Retried { notice, error, next_attempt_at } => {
+            warn!(%trace_id, receiver = notice.receiver, channel = notice.channel, delivery = notice.delivery,
+                attempts = notice.attempts, error, %next_attempt_at, "notification not delivered yet");
+        }
+        EventKind::Abandoned { notice, error } => {
+            error!(%trace_id, receiver = notice.receiver, channel = notice.channel, delivery = notice.delivery,
+                attempts = notice.attempts, error, "notification given up");
+        }
+    }
+}

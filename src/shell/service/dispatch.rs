@@ -1,0 +1,152 @@
+//! Hands durable deliveries to the sender, and reports how each attempt ended.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info_span};
+
+use super::decider::Decider;
+use super::status::Statuses;
+use crate::config::Plan;
+use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
+use crate::engine::Input;
+use crate::shell::clock::Clock;
+use crate::shell::notify::Sender;
+use crate::shell::telemetry::{AttemptClass, Metrics};
+
+/// Makes attempts; clones share their state.
+#[derive(Clone)]
+pub struct Dispatch {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    current: RwLock<Current>,
+    decider: OnceLock<Decider>,
+    runtime: Handle,
+    tasks: TaskTracker,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    statuses: Arc<Statuses>,
+}
+
+/// What attempts go by; swapped on reload.
+#[derive(Clone)]
+struct Current {
+    plan: Arc<Plan>,
+    sender: Arc<Sender>,
+}
+
+impl Current {
+    fn new(plan: Arc<Plan>) -> Self {
+        let sender = Sender::new(Arc::new(plan.templates.clone()), plan.engine.external_url.clone());
+        Current { plan, sender: Arc::new(sender) }
+    }
+
+    fn integration(&self, notification: &Notification) -> Option<&Integration> {
+        let receivers = &self.plan.engine.receivers;
+        let receiver = receivers.iter().find(|receiver| receiver.name == notification.receiver)?;
+        receiver.integrations.get(notification.integration)
+    }
+}
+
+impl Dispatch {
+    /// Attempts go by `plan` and run on `runtime`.
+    pub fn new(plan: Arc<Plan>, runtime: Handle, clock: Clock, metrics: Arc<Metrics>, statuses: Arc<Statuses>) -> Self {
+        statuses.set_receivers(receiver_names(&plan));
+        let shared = Shared {
+            current: RwLock::new(Current::new(plan)),
+            decider: OnceLock::new(),
+            runtime,
+            tasks: TaskTracker::new(),
+            clock,
+            metrics,
+            statuses,
+        };
+        Dispatch { shared: Arc::new(shared) }
+    }
+
+    /// Outcomes are reported to `decider`.
+    pub fn report_to(&self, decider: Decider) {
+        // It is set once, when the service starts.
+        drop(self.shared.decider.set(decider));
+    }
+
+    /// Attempts from now on go by `plan`.
+    pub fn replace(&self, plan: Arc<Plan>) {
+        self.shared.statuses.set_receivers(receiver_names(&plan));
+        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(plan);
+    }
+
+    /// Waits for the attempts under way.
+    pub async fn finish(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Begins one attempt.
+    pub fn send(&self, delivery: Delivery) {
+        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let shared = Arc::clone(&self.shared);
+        let notification = &delivery.notification;
+        let span = info_span!("deliver", trace_id = %notification.trace, delivery = delivery.number,
+            receiver = notification.receiver, channel = notification.channel);
+        let attempt = async move { shared.attempt(&current, &delivery).await }.instrument(span);
+        self.shared.tasks.spawn_on(attempt, &self.shared.runtime);
+    }
+}
+
+impl Shared {
+    async fn attempt(&self, current: &Current, delivery: &Delivery) {
+        let Delivery { number, key, notification, .. } = delivery;
+        let started = self.clock.start();
+        let outcome = match current.integration(notification) {
+            Some(integration) => {
+                let outcome = current.sender.send(integration, notification, key, self.clock.now()).await;
+                let took = self.clock.elapsed_since(started);
+                self.metrics.notification_attempted(integration.channel.name(), class(&outcome), took);
+                self.statuses.receiver(
+                    dependency_name(&notification.receiver, notification.integration, &integration.channel),
+                    self.clock.now(),
+                    took,
+                    match &outcome {
+                        Outcome::Delivered => Ok(()),
+                        Outcome::Retry { error, .. } | Outcome::Rejected { error } => Err(error),
+                    },
+                );
+                outcome
+            }
+            None => Outcome::Rejected { error: "the receiver is configured no more".to_owned() },
+        };
+        if let Some(decider) = self.decider.get() {
+            let (decider, number) = (decider.clone(), *number);
+            // The queue to the engine may be full for a moment; that must not hold up this runtime.
+            let told = tokio::task::spawn_blocking(move || decider.tell(Input::Attempted { number, outcome })).await;
+            // An engine that has stopped finds the delivery in its store again and repeats it under the same key.
+            drop(told);
+        }
+    }
+}
+
+fn class(outcome: &Outcome) -> AttemptClass {
+    match outcome {
+        Outcome::Delivered => AttemptClass::Delivered,
+        Outcome::Retry { .. } => AttemptClass::Retry,
+        Outcome::Rejected { .. } => AttemptClass::Rejected,
+    }
+}
+
+fn dependency_name(receiver: &str, integration: usize, channel: &Channel) -> String {
+    format!("{receiver}/{}[{integration}]", channel.name())
+}
+
+fn receiver_names(plan: &Plan) -> Vec<String> {
+    let receivers = plan.engine.receivers.iter();
+    receivers
+        .flat_map(|receiver| {
+            let integrations = receiver.integrations.iter().enumerate();
+            integrations.map(|(number, integration)| dependency_name(&receiver.name, number, &integration.channel))
+        })
+        .collect()
+}

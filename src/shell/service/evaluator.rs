@@ -1,0 +1,217 @@
+//! The thread that evaluates groups when their time comes.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::decider::Decider;
+use super::windows::Windows;
+use crate::engine::{GroupRun, Input, RuleView, Surroundings, World};
+use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use crate::rule::{Group, RuleId, next_evaluation};
+use crate::series::Querier;
+use crate::shell::clock::Clock;
+use crate::shell::telemetry::Metrics;
+
+/// The longest sleep without a look at the clock, should it be set.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// Something for the evaluating thread.
+enum Message {
+    Plan(Vec<Group>, Box<Surroundings>),
+    Stop,
+}
+
+/// The way to the evaluating thread.
+#[derive(Clone, Debug)]
+pub struct Evaluator {
+    queue: SyncSender<Message>,
+    progress: Arc<RwLock<HashMap<(String, String), Progress>>>,
+}
+
+/// How the last evaluation of a group went.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// For which moment.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What the evaluating thread works with.
+pub struct Surround {
+    /// The series.
+    pub windows: Windows,
+    /// The engine.
+    pub decider: Decider,
+    /// The time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Evaluator {
+    /// Goes on with other groups; those that stay keep what they know of their last evaluation.
+    pub fn replace(&self, groups: Vec<Group>, surroundings: Surroundings) {
+        // A thread that has stopped evaluates nothing, old or new.
+        drop(self.queue.send(Message::Plan(groups, Box::new(surroundings))));
+    }
+
+    /// Lets the evaluation under way end, and stops.
+    pub fn stop(&self) {
+        drop(self.queue.send(Message::Stop));
+    }
+
+    /// How the last evaluation of the group `name` in `file` went.
+    pub fn progress(&self, file: &str, name: &str) -> Option<Progress> {
+        let progress = self.progress.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        progress.get(&(file.to_owned(), name.to_owned())).copied()
+    }
+}
+
+/// Starts the evaluating thread.
+///
+/// # Errors
+///
+/// The operating system gives no thread.
+pub fn start(
+    groups: Vec<Group>,
+    surroundings: Surroundings,
+    surround: Surround,
+) -> std::io::Result<(Evaluator, JoinHandle<()>)> {
+    let (queue, messages) = sync_channel(16);
+    let progress = Arc::new(RwLock::new(HashMap::new()));
+    let evaluator = Evaluator { queue, progress: Arc::clone(&progress) };
+    let thread = std::thread::Builder::new().name("evaluate".to_owned()).spawn(move || {
+        let now = surround.clock.now();
+        let entries = groups.into_iter().map(|group| Entry::new(group, now)).collect();
+        Loop { entries, surroundings, surround, messages, progress }.run();
+    })?;
+    Ok((evaluator, thread))
+}
+
+/// A group with the moment of its next evaluation.
+struct Entry {
+    run: GroupRun,
+    next: Timestamp,
+}
+
+impl Entry {
+    fn new(group: Group, now: Timestamp) -> Self {
+        let next = next_evaluation(now, group.interval);
+        Entry { run: GroupRun::new(group), next }
+    }
+}
+
+struct Loop {
+    entries: Vec<Entry>,
+    surroundings: Surroundings,
+    surround: Surround,
+    messages: Receiver<Message>,
+    progress: Arc<RwLock<HashMap<(String, String), Progress>>>,
+}
+
+impl Loop {
+    fn run(mut self) {
+        loop {
+            let now = self.surround.clock.now();
+            let next = self.entries.iter().map(|entry| entry.next).min();
+            let wait = next.map_or(SLEEP_MAX, |next| next.since(now).min(SLEEP_MAX));
+            match self.messages.recv_timeout(wait) {
+                Ok(Message::Plan(groups, surroundings)) => self.take_plan(groups, *surroundings),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.evaluate_due(),
+            }
+        }
+    }
+
+    fn take_plan(&mut self, groups: Vec<Group>, surroundings: Surroundings) {
+        let now = self.surround.clock.now();
+        self.surroundings = surroundings;
+        let key = |group: &Group| (group.file.clone(), group.name.clone());
+        let mut old: HashMap<(String, String), Entry> =
+            self.entries.drain(..).map(|entry| (key(entry.run.group()), entry)).collect();
+        let mut world = LiveWorld { surround: &self.surround };
+        for group in groups {
+            let entry = match old.remove(&key(&group)) {
+                Some(mut entry) => {
+                    if entry.run.group().interval != group.interval {
+                        entry.next = next_evaluation(now, group.interval);
+                    }
+                    entry.run.replace(group, now, &mut world);
+                    entry
+                }
+                None => Entry::new(group, now),
+            };
+            self.entries.push(entry);
+        }
+        for (_, entry) in old {
+            entry.run.retire(now, &mut world);
+        }
+    }
+
+    fn evaluate_due(&mut self) {
+        let Surround { clock, metrics, .. } = &self.surround;
+        for entry in &mut self.entries {
+            let now = clock.now();
+            if entry.next > now {
+                continue;
+            }
+            let interval = entry.run.group().interval;
+            let missed = now.since(entry.next).as_millis() / interval.as_millis().max(1);
+            let at = if missed == 0 { entry.next } else { last_evaluation(now, interval) };
+            if missed > 0 {
+                metrics.evaluations_missed(u64::try_from(missed).unwrap_or(u64::MAX));
+                warn!(group = entry.run.group().name, missed, "evaluations missed");
+            }
+            let started = clock.start();
+            let report = entry.run.evaluate(at, &self.surroundings, &mut LiveWorld { surround: &self.surround });
+            let took = clock.elapsed_since(started);
+            metrics.group_evaluated(report.evaluated, report.failed, took);
+            entry.next = at + interval;
+            let group = entry.run.group();
+            debug!(group = group.name, rules = report.evaluated, failed = report.failed, written = report.written,
+                took_seconds = took.as_secs_f64(), "group evaluated");
+            let mut progress = self.progress.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            progress.insert((group.file.clone(), group.name.clone()), Progress { at, took });
+        }
+    }
+}
+
+/// The last moment of the timetable that is not after `now`.
+fn last_evaluation(now: Timestamp, interval: Duration) -> Timestamp {
+    let next = next_evaluation(now, interval);
+    if next > now { next - interval } else { next }
+}
+
+/// The series and the engine of the running service.
+struct LiveWorld<'a> {
+    surround: &'a Surround,
+}
+
+impl World for LiveWorld<'_> {
+    fn query<T>(&self, read: impl FnOnce(&dyn Querier) -> T) -> T {
+        self.surround.windows.read(|database| read(database))
+    }
+
+    fn last_trace(&self, matchers: &[Matcher]) -> Option<TraceId> {
+        self.surround.windows.read(|database| database.last_trace(matchers))
+    }
+
+    fn append(&mut self, samples: Vec<(Labels, Sample)>) {
+        self.surround.windows.append_own(samples, self.surround.clock.now());
+    }
+
+    fn decide(&mut self, rule: RuleId, input: Input) -> RuleView {
+        // When the engine has stopped, the service is stopping, and nobody looks at the view.
+        self.surround.decider.decide(rule, input).unwrap_or_default()
+    }
+
+    fn view(&mut self, rule: RuleId) -> RuleView {
+        self.surround.decider.read_blocking(move |engine| engine.rule_view(rule)).unwrap_or_default()
+    }
+}

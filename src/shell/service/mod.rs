@@ -1,0 +1,16 @@
+//! The running service: its threads and tasks, how they start, reload and stop.
+
+mod decider;
+mod dispatch;
+mod evaluator;
+mod reloading;
+mod start;
+mod status;
+mod windows;
+
+pub use decider::{Decider, Stopping};
+pub use evaluator::{Evaluator, Progress};
+pub use reloading::{ReloadError, Reloader};
+pub use start::{ServeError, ServeOptions, serve};
+pub use status::{Inner as StatusSnapshot, Status, Statuses};
+pub use windows::Windows;

@@ -1,0 +1,421 @@
+//! Starting, running and stopping the service.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::reloading::{Reloading, load};
+use super::status::Statuses;
+use super::windows::{self, TRUNCATE_INTERVAL, Windows, replay};
+use super::{decider, dispatch::Dispatch, evaluator};
+use crate::config::{Loaded, Plan};
+use crate::engine::{Engine, Record, Surroundings};
+use crate::eval;
+use crate::model::{Diagnostic, Timestamp, render_text};
+use crate::rule::Rule;
+use crate::series::{Database, Limits, Retention};
+use crate::shell::clock::{Clock, Started};
+use crate::shell::http;
+use crate::shell::ingest::{Accepted, BodyLimits, HostSampler, Intake, IntakeError, Scraper, Source};
+use crate::shell::journal::{self, Journal};
+use crate::shell::storage::{SledStore, Store, StoreError};
+use crate::shell::telemetry::{Ids, Metrics};
+
+/// How many batches may wait to be written.
+const INTAKE_QUEUE: usize = 1024;
+/// How long attempts under way may take to end when the service stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the log says how things go.
+const STATUS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// What the command line says about serving.
+#[derive(Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// The main file; without one the embedded default runs.
+    pub config: Option<PathBuf>,
+    /// Where to listen, instead of what the main file says.
+    pub listen: Option<String>,
+    /// The folder of the store and the journal, instead of what the main file says.
+    pub data: Option<PathBuf>,
+}
+
+/// The service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration is wrong.
+    #[error("{}", render_text(.0, false).trim_end())]
+    Config(Vec<Diagnostic>),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}; is another watchbell running? choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why not.
+        reason: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal cannot be opened.
+    #[error("cannot open the journal: {0}")]
+    Journal(#[from] journal::JournalError),
+    /// A thread or a signal handler cannot be had.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs the service until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// The service cannot start. Once it runs it does not end by itself.
+pub async fn serve(options: ServeOptions, clock: Clock, ids: Ids, began: Started) -> Result<(), ServeError> {
+    let loaded = load(options.config.as_deref()).map_err(ServeError::Config)?;
+    let service = Service::start(options, loaded, clock, ids, began).await?;
+    service.run().await
+}
+
+/// Everything that runs.
+struct Service {
+    clock: Clock,
+    windows: Windows,
+    intake: Intake,
+    decider: decider::Decider,
+    decider_thread: std::thread::JoinHandle<()>,
+    evaluator: evaluator::Evaluator,
+    evaluator_thread: std::thread::JoinHandle<()>,
+    dispatch: Dispatch,
+    scraper: Scraper,
+    host: HostSampler,
+    metrics: Arc<Metrics>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    stop_server: CancellationToken,
+    reloading: Reloading,
+}
+
+impl Service {
+    async fn start(
+        options: ServeOptions,
+        loaded: Loaded,
+        clock: Clock,
+        ids: Ids,
+        began: Started,
+    ) -> Result<Service, ServeError> {
+        let now = clock.now();
+        let mut plan = loaded.plan.clone();
+        if let Some(listen) = &options.listen {
+            plan.listen.clone_from(listen);
+        }
+        if let Some(data) = &options.data {
+            plan.storage_path = data.to_string_lossy().into_owned();
+        }
+        let plan = Arc::new(plan);
+        let listener = listen(&plan.listen).await?;
+        let metrics = Arc::new(Metrics::new(now));
+        let statuses = Arc::new(Statuses::default());
+
+        let data = PathBuf::from(&plan.storage_path);
+        let (store, records) = open_store(&data, now).await?;
+        let mut database = Database::new(series_limits(&plan));
+        database.set_retention(retention(&plan));
+        let journal = Journal::open(&data.join("journal"), journal::Limits::default(), now)?;
+        let (batches, samples) = replay(&journal, &mut database, now - longest_window(&plan), uncompressed_max(&plan));
+
+        let mut effects = Vec::new();
+        let engine_plan = Arc::new(plan.engine.clone());
+        let (engine, errors) = Engine::restore(engine_plan, records, now, &mut effects);
+        for error in errors {
+            error!(%error, "a record of the store cannot be read; it takes no part");
+        }
+        let (pending, firing) = engine.alert_counts();
+        let undelivered = engine.deliveries().count();
+        info!(batches, samples, pending, firing, undelivered, "state restored");
+
+        let (intake, submissions) = Intake::new(INTAKE_QUEUE);
+        let windows = Windows::new(database, intake.clone());
+        let writer =
+            windows::Surround { journal, clock: clock.clone(), metrics: metrics.clone(), statuses: statuses.clone() };
+        windows::start(windows.clone(), submissions, writer)?;
+
+        let dispatch =
+            Dispatch::new(plan.clone(), Handle::current(), clock.clone(), metrics.clone(), statuses.clone());
+        let send = dispatch.clone();
+        let surround = decider::Surround {
+            store,
+            reopen: Box::new(move |now| Ok(Box::new(SledStore::open(&data, now)?))),
+            clock: clock.clone(),
+            send: Box::new(move |delivery| send.send(delivery)),
+            metrics: metrics.clone(),
+            statuses: statuses.clone(),
+        };
+        let (decider, decider_thread) = decider::start(engine, effects, surround)?;
+        dispatch.report_to(decider.clone());
+
+        let surround = evaluator::Surround {
+            windows: windows.clone(),
+            decider: decider.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let (evaluator, evaluator_thread) =
+            evaluator::start(plan.engine.groups.clone(), surroundings(&plan), surround)?;
+
+        let scraper = Scraper::new(intake.clone(), clock.clone(), ids.clone(), metrics.clone());
+        scraper.apply(plan.scrapes.clone()).await;
+        let host = HostSampler::new(intake.clone(), clock.clone(), ids.clone());
+        host.apply(plan.host_samples);
+
+        let reloading = Reloading::new(options.config, &loaded);
+        let ready = Arc::new(AtomicBool::new(false));
+        let state = http::App {
+            decider: decider.clone(),
+            windows: windows.clone(),
+            evaluator: evaluator.clone(),
+            scraper: scraper.clone(),
+            reloader: reloading.reloader(),
+            metrics: metrics.clone(),
+            statuses,
+            clock: clock.clone(),
+            started_at: now,
+            ready: ready.clone(),
+        };
+        let limits = BodyLimits {
+            compressed_bytes_max: plan.limits.body_bytes_max,
+            uncompressed_bytes_max: uncompressed_max(&plan),
+        };
+        let stop_server = CancellationToken::new();
+        let app = http::router(state, intake.clone(), ids, limits);
+        let address = listener.local_addr()?;
+        let server = tokio::spawn(http::serve(listener, app, stop_server.clone()));
+        ready.store(true, Ordering::Release);
+        let startup_ms = u64::try_from(clock.elapsed_since(began).as_millis()).unwrap_or(u64::MAX);
+        let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
+        info!(%address, rules, receivers = plan.engine.receivers.len(), startup_ms, "watchbell is ready");
+        Ok(Service {
+            clock,
+            windows,
+            intake,
+            decider,
+            decider_thread,
+            evaluator,
+            evaluator_thread,
+            dispatch,
+            scraper,
+            host,
+            metrics,
+            server,
+            stop_server,
+            reloading,
+        })
+    }
+
+    async fn run(mut self) -> Result<(), ServeError> {
+        let mut signals = Signals::new()?;
+        let mut truncate = tokio::time::interval(TRUNCATE_INTERVAL);
+        let mut status = tokio::time::interval(STATUS_INTERVAL);
+        let mut samples_before = self.metrics.samples_total();
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Stop => break,
+                    Signal::Reload => self.reloading.reloader().request(),
+                },
+                () = self.reloading.wanted() => self.reload().await,
+                _ = truncate.tick() => self.truncate().await,
+                _ = status.tick() => {
+                    let samples = self.metrics.samples_total();
+                    self.tell_status(samples - samples_before).await;
+                    samples_before = samples;
+                }
+                ended = &mut self.server => {
+                    error!(?ended, "the HTTP server has ended");
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = self.stop() => {}
+            _ = signals.next() => warn!("stopped at once, as asked for twice"),
+        }
+        Ok(())
+    }
+
+    async fn tell_status(&self, samples: u64) {
+        let stats = self.windows.read(|database| database.stats());
+        let rules = self.metrics.rules_evaluated_total();
+        if let Ok((pending, firing)) = self.decider.read(|engine| engine.alert_counts()).await {
+            self.metrics.set_series(stats.series);
+            info!(samples, series = stats.series, rules_evaluated = rules, pending, firing, "watching");
+        }
+    }
+
+    async fn truncate(&self) {
+        let (windows, now) = (self.windows.clone(), self.clock.now());
+        // Dropping old samples takes the lock for a while; it must not hold up this runtime.
+        drop(tokio::task::spawn_blocking(move || windows.write(|database| database.truncate(now))).await);
+    }
+
+    async fn reload(&mut self) {
+        let Some(request) = self.reloading.take() else { return };
+        let outcome = self.reloading.read().await;
+        let now = self.clock.now();
+        let answer = match outcome {
+            Ok(loaded) => {
+                self.take_plan(loaded).await;
+                self.metrics.reloaded(true, now);
+                Ok(())
+            }
+            Err(diagnostics) => {
+                self.metrics.reloaded(false, now);
+                error!("the new configuration is refused; the old one runs on\n{}", render_text(&diagnostics, false));
+                Err(diagnostics)
+            }
+        };
+        request.answer(answer);
+    }
+
+    /// Swaps the plan whole: it has been compiled beside the running one.
+    async fn take_plan(&mut self, loaded: Loaded) {
+        let plan = Arc::new(loaded.plan);
+        for warning in &loaded.warnings {
+            warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
+        }
+        self.windows.write(|database| database.set_retention(retention(&plan)));
+        self.dispatch.replace(plan.clone());
+        let (decider, engine_plan) = (self.decider.clone(), Arc::new(plan.engine.clone()));
+        let told = tokio::task::spawn_blocking(move || decider.tell(crate::engine::Input::NewPlan(engine_plan))).await;
+        drop(told);
+        let (evaluator, groups, around) =
+            (self.evaluator.clone(), plan.engine.groups.clone(), surroundings(&plan));
+        drop(tokio::task::spawn_blocking(move || evaluator.replace(groups, around)).await);
+        self.scraper.apply(plan.scrapes.clone()).await;
+        self.host.apply(plan.host_samples);
+        let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
+        info!(rules, receivers = plan.engine.receivers.len(), "configuration reloaded");
+    }
+
+    /// Stops in the order of the pipeline, so that what was taken in is still written and what was sent still noted.
+    async fn stop(self) {
+        info!("stopping");
+        self.stop_server.cancel();
+        self.scraper.stop().await;
+        self.host.stop();
+        self.evaluator.stop();
+        drop(tokio::task::spawn_blocking(move || self.evaluator_thread.join()).await);
+        if tokio::time::timeout(STOP_PATIENCE, self.dispatch.finish()).await.is_err() {
+            warn!("some notifications are still under way; they are sent again after the next start");
+        }
+        // Batches are written in order: once this one is durable, all before it are.
+        let last = Accepted {
+            batch: crate::formats::Batch::default(),
+            wire: None,
+            source: Source::Rules,
+            trace: crate::model::TraceId::NONE,
+            received_at: self.clock.now(),
+        };
+        if let Err(IntakeError::NotDurable(error)) = self.intake.submit_patiently(last).await {
+            error!(error, "the journal's end cannot be written");
+        }
+        let decider = self.decider.clone();
+        drop(tokio::task::spawn_blocking(move || decider.stop()).await);
+        drop(tokio::task::spawn_blocking(move || self.decider_thread.join()).await);
+        info!("stopped");
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, ServeError> {
+    let bound = match address.parse::<SocketAddr>() {
+        Ok(socket) => TcpListener::bind(socket).await,
+        Err(_) => TcpListener::bind(address).await,
+    };
+    bound.map_err(|reason| ServeError::Listen { address: address.to_owned(), reason })
+}
+
+async fn open_store(data: &Path, now: Timestamp) -> Result<(Box<dyn Store>, Vec<Record>), ServeError> {
+    let data = data.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = SledStore::open(&data, now)?;
+        let records = store.load()?;
+        Ok::<_, StoreError>((Box::new(store) as Box<dyn Store>, records))
+    });
+    Ok(opened.await.map_err(std::io::Error::other)??)
+}
+
+fn series_limits(plan: &Plan) -> Limits {
+    Limits {
+        series_max: plan.limits.series_max,
+        labels_per_series_max: plan.limits.labels_per_series_max,
+        label_name_bytes_max: plan.limits.label_bytes_max,
+        label_value_bytes_max: plan.limits.label_bytes_max,
+        ..Limits::default()
+    }
+}
+
+fn uncompressed_max(plan: &Plan) -> usize {
+    plan.limits.body_bytes_max.saturating_mul(4)
+}
+
+/// How far back each selector of the rules reads.
+fn retention(plan: &Plan) -> Retention {
+    let lookback = eval::Options::default().lookback;
+    let mut selectors = Vec::new();
+    for group in &plan.engine.groups {
+        for reach in group.rules.iter().map(Rule::expr).flat_map(|expr| expr.selectors()) {
+            let back = Duration::from_millis(reach.back_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0));
+            let window = back + lookback + group.query_offset + group.interval;
+            selectors.push((reach.selector.matchers.clone(), window));
+        }
+    }
+    Retention { floor: plan.retention_floor, selectors }
+}
+
+fn longest_window(plan: &Plan) -> Duration {
+    let retention = retention(plan);
+    retention.selectors.iter().map(|(_, window)| *window).chain([retention.floor]).max().unwrap_or(retention.floor)
+}
+
+fn surroundings(plan: &Plan) -> Surroundings {
+    Surroundings {
+        external_labels: plan.engine.external_labels.clone(),
+        external_url: plan.engine.external_url.clone(),
+        options: eval::Options { default_step: plan.evaluation_interval, ..eval::Options::default() },
+    }
+}
+
+/// What the operating system asks for.
+enum Signal {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+}
