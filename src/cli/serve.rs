@@ -9,7 +9,6 @@ use clap::Args;
 use crate::shell::clock::{Clock, Started};
 use crate::shell::service::{ServeError, ServeOptions, serve};
 use crate::shell::telemetry::Ids;
-use crate::shell::tls;
 
 /// The service's arguments.
 #[derive(Debug, Args)]
@@ -26,7 +25,6 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: ServeArgs, clock: Clock, ids: Ids, began: Started) -> anyhow::Result<ExitCode> {
-    tls::install_provider();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let options = ServeOptions { config: args.config, listen: args.listen, data: args.data };

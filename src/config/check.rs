@@ -36,7 +36,7 @@ pub fn check(paths: &[String], files: &dyn Files, environment: Environment<'_>) 
     let mut rest = Vec::new();
     for path in paths {
         if files.is_dir(path) {
-            let found = checking.below(path);
+            let found = files_below(path, files, &mut checking.loading.problems);
             rest.extend(found.into_iter().map(|path| (path, true)));
         } else {
             rest.push((path.clone(), false));
@@ -63,6 +63,24 @@ fn is_test_file(kind: &NodeKind) -> bool {
     matches!(kind, NodeKind::Mapping(entries) if entries.iter().any(|entry| entry.key == "tests"))
 }
 
+/// Every `*.yml` and `*.yaml` below `folder`, sorted.
+pub(super) fn files_below(folder: &str, files: &dyn Files, problems: &mut Vec<Diagnostic>) -> Vec<String> {
+    let folder = folder.trim_end_matches('/');
+    let mut paths = Vec::new();
+    for ending in ["yml", "yaml"] {
+        match files.glob(&format!("{folder}/**/*.{ending}")) {
+            Ok(found) => paths.extend(found),
+            Err(error) => problems.push(Diagnostic::error("file/unreadable", error.to_string())),
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        let message = format!("`{folder}` holds no *.yml or *.yaml file");
+        problems.push(Diagnostic::warning("file/no-match", message));
+    }
+    paths
+}
+
 struct Checking<'f> {
     files: &'f dyn Files,
     environment: Environment<'f>,
@@ -71,25 +89,6 @@ struct Checking<'f> {
 }
 
 impl Checking<'_> {
-    fn below(&mut self, folder: &str) -> Vec<String> {
-        let folder = folder.trim_end_matches('/');
-        let mut paths = Vec::new();
-        for ending in ["yml", "yaml"] {
-            match self.files.glob(&format!("{folder}/**/*.{ending}")) {
-                Ok(found) => paths.extend(found),
-                Err(error) => {
-                    self.loading.problems.push(Diagnostic::error("file/unreadable", error.to_string()));
-                }
-            }
-        }
-        paths.sort();
-        if paths.is_empty() {
-            let message = format!("`{folder}` holds no *.yml or *.yaml file");
-            self.loading.problems.push(Diagnostic::warning("file/no-match", message));
-        }
-        paths
-    }
-
     fn main(&mut self, path: &str, document: &Document) {
         if self.loading.read.contains(path) {
             return;

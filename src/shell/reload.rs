@@ -35,7 +35,7 @@ impl Watcher {
             let touches = |event: &notify_debouncer_full::DebouncedEvent| !event.kind.is_access();
             if result.map_or(true, |events| events.iter().any(touches)) {
                 // A full queue means that somebody will look anyway.
-                drop(changed.try_send(()));
+                let _ = changed.try_send(());
             }
         };
         let debouncer = new_debouncer(DEBOUNCE, None, tell);
@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn the_folder_before_a_wildcard() {
-        for (pattern, folder) in [("rules/*.yml", "rules/"), ("/etc/w/**/a.yml", "/etc/w/"), ("*.yml", "."), ("a/b.yml", "a/")] {
+        for (pattern, folder) in
+            [("rules/*.yml", "rules/"), ("/etc/w/**/a.yml", "/etc/w/"), ("*.yml", "."), ("a/b.yml", "a/")]
+        {
             assert_eq!(folder_before_wildcard(pattern), PathBuf::from(folder), "{pattern}");
         }
     }

@@ -26,7 +26,9 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     match (started, store_works) {
         (true, true) => (StatusCode::OK, "Watchbell is ready.\n").into_response(),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "Watchbell is starting.\n").into_response(),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "Decisions cannot be written to the store.\n").into_response(),
+        (true, false) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Decisions cannot be written to the store.\n").into_response()
+        }
     }
 }
 

@@ -157,7 +157,13 @@ fn group_json(engine: &Engine, group: &Group, filter: &Filter, progress: Option<
 
 fn alerting_json(engine: &Engine, rule: &AlertingRule, alerts: Vec<Value>) -> Value {
     let has = |state: &str| alerts.iter().any(|alert| alert["state"] == state);
-    let state = if has("firing") { "firing" } else if has("pending") { "pending" } else { "inactive" };
+    let state = if has("firing") {
+        "firing"
+    } else if has("pending") {
+        "pending"
+    } else {
+        "inactive"
+    };
     let texts = |templates: &[(String, crate::template::RuleTemplate)]| {
         let pairs = templates.iter().map(|(name, template)| (name.clone(), json!(template.text())));
         Value::Object(pairs.collect())

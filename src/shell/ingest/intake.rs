@@ -59,6 +59,8 @@ pub enum Source {
     },
     /// This machine.
     Host,
+    /// Our own rules; the samples are in the windows already and only go to the journal.
+    Rules,
 }
 
 impl Source {
@@ -69,6 +71,7 @@ impl Source {
             Source::Import => "import",
             Source::Scrape { .. } => "scrape",
             Source::Host => "host",
+            Source::Rules => "rules",
         }
     }
 }
@@ -156,6 +159,12 @@ impl Intake {
         let (outcome, answer) = oneshot::channel();
         self.queue.send((accepted, outcome)).await.map_err(|_| IntakeError::Closed)?;
         answer.await.unwrap_or(Err(IntakeError::Closed))
+    }
+
+    /// Hands in a batch from a thread that may block, without waiting for its outcome.
+    pub fn submit_detached(&self, accepted: Accepted) {
+        // A closed queue means that the service is stopping.
+        drop(self.queue.blocking_send((accepted, oneshot::channel().0)));
     }
 
     /// How many batches wait.

@@ -72,7 +72,10 @@ impl Decider {
     /// # Errors
     ///
     /// The engine has stopped.
-    pub fn read_blocking<T: Send + 'static>(&self, read: impl FnOnce(&Engine) -> T + Send + 'static) -> Result<T, Stopping> {
+    pub fn read_blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
         let (answer, found) = sync_channel(1);
         let read = move |engine: &Engine| drop(answer.send(read(engine)));
         self.queue.send(Message::Read(Box::new(read))).map_err(|_| Stopping)?;
@@ -84,7 +87,10 @@ impl Decider {
     /// # Errors
     ///
     /// The engine has stopped, or does not keep up.
-    pub async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Engine) -> T + Send + 'static) -> Result<T, Stopping> {
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
         let (answer, found) = tokio::sync::oneshot::channel();
         let read = move |engine: &Engine| drop(answer.send(read(engine)));
         self.queue.try_send(Message::Read(Box::new(read))).map_err(|_| Stopping)?;
@@ -99,7 +105,7 @@ impl Decider {
 }
 
 /// What the engine's thread works with.
-pub struct Surround {
+pub(super) struct Surround {
     /// Where decisions are made durable; `None` after a failed write, until it is opened again.
     pub store: Option<Box<dyn Store>>,
     /// Opens the store again after a failed write: it takes no further ones.
@@ -119,7 +125,11 @@ pub struct Surround {
 /// # Errors
 ///
 /// The operating system gives no thread.
-pub fn start(engine: Engine, effects: Vec<Effect>, surround: Surround) -> std::io::Result<(Decider, JoinHandle<()>)> {
+pub(super) fn start(
+    engine: Engine,
+    effects: Vec<Effect>,
+    surround: Surround,
+) -> std::io::Result<(Decider, JoinHandle<()>)> {
     let (queue, messages) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
         Loop { engine, messages, surround, pending: effects }.run();

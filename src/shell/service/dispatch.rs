@@ -17,7 +17,7 @@ use crate::shell::telemetry::{AttemptClass, Metrics};
 
 /// Makes attempts; clones share their state.
 #[derive(Clone)]
-pub struct Dispatch {
+pub(super) struct Dispatch {
     shared: Arc<Shared>,
 }
 
@@ -53,7 +53,13 @@ impl Current {
 
 impl Dispatch {
     /// Attempts go by `plan` and run on `runtime`.
-    pub fn new(plan: Arc<Plan>, runtime: Handle, clock: Clock, metrics: Arc<Metrics>, statuses: Arc<Statuses>) -> Self {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        runtime: Handle,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        statuses: Arc<Statuses>,
+    ) -> Self {
         statuses.set_receivers(receiver_names(&plan));
         let shared = Shared {
             current: RwLock::new(Current::new(plan)),
@@ -68,25 +74,25 @@ impl Dispatch {
     }
 
     /// Outcomes are reported to `decider`.
-    pub fn report_to(&self, decider: Decider) {
+    pub(super) fn report_to(&self, decider: Decider) {
         // It is set once, when the service starts.
         drop(self.shared.decider.set(decider));
     }
 
     /// Attempts from now on go by `plan`.
-    pub fn replace(&self, plan: Arc<Plan>) {
+    pub(super) fn replace(&self, plan: Arc<Plan>) {
         self.shared.statuses.set_receivers(receiver_names(&plan));
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(plan);
     }
 
     /// Waits for the attempts under way.
-    pub async fn finish(&self) {
+    pub(super) async fn finish(&self) {
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
     }
 
     /// Begins one attempt.
-    pub fn send(&self, delivery: Delivery) {
+    pub(super) fn send(&self, delivery: Delivery) {
         let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let shared = Arc::clone(&self.shared);
         let notification = &delivery.notification;

@@ -43,7 +43,7 @@ pub struct Progress {
 }
 
 /// What the evaluating thread works with.
-pub struct Surround {
+pub(super) struct Surround {
     /// The series.
     pub windows: Windows,
     /// The engine.
@@ -78,7 +78,7 @@ impl Evaluator {
 /// # Errors
 ///
 /// The operating system gives no thread.
-pub fn start(
+pub(super) fn start(
     groups: Vec<Group>,
     surroundings: Surroundings,
     surround: Surround,
@@ -174,8 +174,14 @@ impl Loop {
             metrics.group_evaluated(report.evaluated, report.failed, took);
             entry.next = at + interval;
             let group = entry.run.group();
-            debug!(group = group.name, rules = report.evaluated, failed = report.failed, written = report.written,
-                took_seconds = took.as_secs_f64(), "group evaluated");
+            debug!(
+                group = group.name,
+                rules = report.evaluated,
+                failed = report.failed,
+                written = report.written,
+                took_seconds = took.as_secs_f64(),
+                "group evaluated"
+            );
             let mut progress = self.progress.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             progress.insert((group.file.clone(), group.name.clone()), Progress { at, took });
         }

@@ -15,7 +15,7 @@ use super::reloading::{Reloading, load};
 use super::status::Statuses;
 use super::windows::{self, TRUNCATE_INTERVAL, Windows, replay};
 use super::{decider, dispatch::Dispatch, evaluator};
-use crate::config::{Loaded, Plan};
+use crate::config::{HostSamples, Loaded, Plan};
 use crate::engine::{Engine, Record, Surroundings};
 use crate::eval;
 use crate::model::{Diagnostic, Timestamp, render_text};
@@ -24,8 +24,8 @@ use crate::series::{Database, Limits, Retention};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::http;
 use crate::shell::ingest::{Accepted, BodyLimits, HostSampler, Intake, IntakeError, Scraper, Source};
-use crate::shell::journal::{self, Journal};
-use crate::shell::storage::{SledStore, Store, StoreError};
+use crate::shell::journal::{Journal, JournalError, JournalLimits};
+use crate::shell::storage::{SledStore, Store, StoreError, StoreOptions};
 use crate::shell::telemetry::{Ids, Metrics};
 
 /// How many batches may wait to be written.
@@ -65,7 +65,7 @@ pub enum ServeError {
     Store(#[from] StoreError),
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
-    Journal(#[from] journal::JournalError),
+    Journal(#[from] JournalError),
     /// A thread or a signal handler cannot be had.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -93,7 +93,7 @@ struct Service {
     evaluator_thread: std::thread::JoinHandle<()>,
     dispatch: Dispatch,
     scraper: Scraper,
-    host: HostSampler,
+    host: HostTask,
     metrics: Arc<Metrics>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     stop_server: CancellationToken,
@@ -125,8 +125,11 @@ impl Service {
         let (store, records) = open_store(&data, now).await?;
         let mut database = Database::new(series_limits(&plan));
         database.set_retention(retention(&plan));
-        let journal = Journal::open(&data.join("journal"), journal::Limits::default(), now)?;
-        let (batches, samples) = replay(&journal, &mut database, now - longest_window(&plan), uncompressed_max(&plan));
+        let journal_folder = data.join("journal");
+        let journal = Journal::open(&journal_folder, JournalLimits::default())?;
+        let since = now - longest_window(&plan);
+        let (batches, samples) = replay(&journal_folder, &mut database, since, uncompressed_max(&plan))?;
+        database.truncate(now);
 
         let mut effects = Vec::new();
         let engine_plan = Arc::new(plan.engine.clone());
@@ -140,16 +143,16 @@ impl Service {
 
         let (intake, submissions) = Intake::new(INTAKE_QUEUE);
         let windows = Windows::new(database, intake.clone());
+        windows.keep_journal(longest_window(&plan));
         let writer =
             windows::Surround { journal, clock: clock.clone(), metrics: metrics.clone(), statuses: statuses.clone() };
         windows::start(windows.clone(), submissions, writer)?;
 
-        let dispatch =
-            Dispatch::new(plan.clone(), Handle::current(), clock.clone(), metrics.clone(), statuses.clone());
+        let dispatch = Dispatch::new(plan.clone(), Handle::current(), clock.clone(), metrics.clone(), statuses.clone());
         let send = dispatch.clone();
         let surround = decider::Surround {
-            store,
-            reopen: Box::new(move |now| Ok(Box::new(SledStore::open(&data, now)?))),
+            store: Some(store),
+            reopen: Box::new(move |now| Ok(Box::new(SledStore::open(&StoreOptions::inside(&data), now)?.store))),
             clock: clock.clone(),
             send: Box::new(move |delivery| send.send(delivery)),
             metrics: metrics.clone(),
@@ -169,7 +172,7 @@ impl Service {
 
         let scraper = Scraper::new(intake.clone(), clock.clone(), ids.clone(), metrics.clone());
         scraper.apply(plan.scrapes.clone()).await;
-        let host = HostSampler::new(intake.clone(), clock.clone(), ids.clone());
+        let mut host = HostTask::new(intake.clone(), clock.clone(), ids.clone(), metrics.clone());
         host.apply(plan.host_samples);
 
         let reloading = Reloading::new(options.config, &loaded);
@@ -220,7 +223,7 @@ impl Service {
         let mut signals = Signals::new()?;
         let mut truncate = tokio::time::interval(TRUNCATE_INTERVAL);
         let mut status = tokio::time::interval(STATUS_INTERVAL);
-        let mut samples_before = self.metrics.samples_total();
+        let mut before = Progress::default();
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
@@ -230,9 +233,7 @@ impl Service {
                 () = self.reloading.wanted() => self.reload().await,
                 _ = truncate.tick() => self.truncate().await,
                 _ = status.tick() => {
-                    let samples = self.metrics.samples_total();
-                    self.tell_status(samples - samples_before).await;
-                    samples_before = samples;
+                    before = self.tell_status(before).await;
                 }
                 ended = &mut self.server => {
                     error!(?ended, "the HTTP server has ended");
@@ -247,13 +248,22 @@ impl Service {
         Ok(())
     }
 
-    async fn tell_status(&self, samples: u64) {
+    /// Says how things go since `before`; returns where they are now.
+    async fn tell_status(&self, before: Progress) -> Progress {
         let stats = self.windows.read(|database| database.stats());
-        let rules = self.metrics.rules_evaluated_total();
+        let progress = Progress { samples: stats.appended, rules: self.metrics.rules_evaluated() };
+        self.metrics.set_series(stats.series);
         if let Ok((pending, firing)) = self.decider.read(|engine| engine.alert_counts()).await {
-            self.metrics.set_series(stats.series);
-            info!(samples, series = stats.series, rules_evaluated = rules, pending, firing, "watching");
+            info!(
+                samples_in = progress.samples - before.samples,
+                series = stats.series,
+                rules_evaluated = progress.rules - before.rules,
+                pending,
+                firing,
+                "watching"
+            );
         }
+        progress
     }
 
     async fn truncate(&self) {
@@ -288,12 +298,12 @@ impl Service {
             warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
         }
         self.windows.write(|database| database.set_retention(retention(&plan)));
+        self.windows.keep_journal(longest_window(&plan));
         self.dispatch.replace(plan.clone());
         let (decider, engine_plan) = (self.decider.clone(), Arc::new(plan.engine.clone()));
         let told = tokio::task::spawn_blocking(move || decider.tell(crate::engine::Input::NewPlan(engine_plan))).await;
         drop(told);
-        let (evaluator, groups, around) =
-            (self.evaluator.clone(), plan.engine.groups.clone(), surroundings(&plan));
+        let (evaluator, groups, around) = (self.evaluator.clone(), plan.engine.groups.clone(), surroundings(&plan));
         drop(tokio::task::spawn_blocking(move || evaluator.replace(groups, around)).await);
         self.scraper.apply(plan.scrapes.clone()).await;
         self.host.apply(plan.host_samples);
@@ -302,11 +312,11 @@ impl Service {
     }
 
     /// Stops in the order of the pipeline, so that what was taken in is still written and what was sent still noted.
-    async fn stop(self) {
+    async fn stop(mut self) {
         info!("stopping");
         self.stop_server.cancel();
         self.scraper.stop().await;
-        self.host.stop();
+        self.host.apply(None);
         self.evaluator.stop();
         drop(tokio::task::spawn_blocking(move || self.evaluator_thread.join()).await);
         if tokio::time::timeout(STOP_PATIENCE, self.dispatch.finish()).await.is_err() {
@@ -341,9 +351,8 @@ async fn listen(address: &str) -> Result<TcpListener, ServeError> {
 async fn open_store(data: &Path, now: Timestamp) -> Result<(Box<dyn Store>, Vec<Record>), ServeError> {
     let data = data.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
-        let store = SledStore::open(&data, now)?;
-        let records = store.load()?;
-        Ok::<_, StoreError>((Box::new(store) as Box<dyn Store>, records))
+        let opened = SledStore::open(&StoreOptions::inside(&data), now)?;
+        Ok::<_, StoreError>((Box::new(opened.store) as Box<dyn Store>, opened.records))
     });
     Ok(opened.await.map_err(std::io::Error::other)??)
 }
@@ -360,6 +369,37 @@ fn series_limits(plan: &Plan) -> Limits {
 
 fn uncompressed_max(plan: &Plan) -> usize {
     plan.limits.body_bytes_max.saturating_mul(4)
+}
+
+/// The task that samples this machine.
+struct HostTask {
+    intake: Intake,
+    clock: Clock,
+    ids: Ids,
+    metrics: Arc<Metrics>,
+    running: Option<(HostSamples, tokio::task::JoinHandle<()>)>,
+}
+
+impl HostTask {
+    fn new(intake: Intake, clock: Clock, ids: Ids, metrics: Arc<Metrics>) -> Self {
+        HostTask { intake, clock, ids, metrics, running: None }
+    }
+
+    /// Samples as `wanted` says from now on.
+    fn apply(&mut self, wanted: Option<HostSamples>) {
+        if self.running.as_ref().map(|(samples, _)| *samples) == wanted {
+            return;
+        }
+        if let Some((_, task)) = self.running.take() {
+            task.abort();
+        }
+        self.running = wanted.map(|samples| {
+            let HostTask { intake, clock, ids, metrics, .. } = self;
+            let sampler =
+                HostSampler::new(intake.clone(), clock.clone(), ids.clone(), metrics.clone(), samples.interval);
+            (samples, tokio::spawn(sampler.run()))
+        });
+    }
 }
 
 /// How far back each selector of the rules reads.
@@ -387,6 +427,13 @@ fn surroundings(plan: &Plan) -> Surroundings {
         external_url: plan.engine.external_url.clone(),
         options: eval::Options { default_step: plan.evaluation_interval, ..eval::Options::default() },
     }
+}
+
+/// What has been done since the start.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    samples: u64,
+    rules: u64,
 }
 
 /// What the operating system asks for.

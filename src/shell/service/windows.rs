@@ -1,5 +1,7 @@
 //! The series of the running service, and the thread through which batches reach them: journal first, then the windows.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,12 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
 
 use super::status::Statuses;
-use crate::formats::{Batch, remote_write};
+use crate::formats::{Batch, json_lines, remote_write};
 use crate::model::{Labels, Sample, Timestamp, TraceId};
 use crate::series::Database;
 use crate::shell::clock::Clock;
-use crate::shell::ingest::intake::{Accepted, Intake, IntakeError, Source, Stored, Submission, WireKind};
-use crate::shell::journal::{Entry, EntryKind, Journal};
+use crate::shell::ingest::{Accepted, Intake, IntakeError, Source, Stored, Submission, WireKind};
+use crate::shell::journal::{self, Entry, EntryKind, Journal, JournalError};
 use crate::shell::telemetry::Metrics;
 
 /// How many batches are written to the journal before they are made durable together.
@@ -24,12 +26,14 @@ const BATCHES_PER_SYNC_MAX: usize = 256;
 pub struct Windows {
     database: Arc<RwLock<Database>>,
     intake: Intake,
+    /// How far back the journal is kept, in milliseconds.
+    window_ms: Arc<AtomicU64>,
 }
 
 impl Windows {
     /// The series in `database`; what rules write goes to the journal by way of `intake`.
     pub fn new(database: Database, intake: Intake) -> Self {
-        Windows { database: Arc::new(RwLock::new(database)), intake }
+        Windows { database: Arc::new(RwLock::new(database)), intake, window_ms: Arc::new(AtomicU64::new(u64::MAX)) }
     }
 
     /// What `read` finds.
@@ -41,6 +45,11 @@ impl Windows {
     /// Changes the series.
     pub fn write<T>(&self, write: impl FnOnce(&mut Database) -> T) -> T {
         write(&mut self.database.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps the journal as far back as `window`.
+    pub fn keep_journal(&self, window: Duration) {
+        self.window_ms.store(u64::try_from(window.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Appends what rules yielded, at once visible, and written to the journal soon after. Blocks while the journal is
@@ -66,7 +75,7 @@ impl Windows {
 }
 
 /// What the writing thread works with.
-pub struct Surround {
+pub(super) struct Surround {
     /// Where batches are made durable.
     pub journal: Journal,
     /// The time.
@@ -82,21 +91,25 @@ pub struct Surround {
 /// # Errors
 ///
 /// The operating system gives no thread.
-pub fn start(
+pub(super) fn start(
     windows: Windows,
     submissions: mpsc::Receiver<Submission>,
     surround: Surround,
 ) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("write".to_owned()).spawn(move || Writer { windows, submissions, surround }.run())
+    std::thread::Builder::new().name("write".to_owned()).spawn(move || {
+        let pruned_at = surround.clock.now();
+        Writer { windows, submissions, surround, pruned_at }.run();
+    })
 }
 
 struct Writer {
     windows: Windows,
     submissions: mpsc::Receiver<Submission>,
     surround: Surround,
+    pruned_at: Timestamp,
 }
 
-type Waiting = (Accepted, usize, oneshot::Sender<Result<Stored, IntakeError>>);
+type Waiting = (Accepted, oneshot::Sender<Result<Stored, IntakeError>>);
 
 impl Writer {
     fn run(mut self) {
@@ -108,9 +121,23 @@ impl Writer {
             }
             self.surround.metrics.set_ingest_queue(batches.len());
             self.take(batches);
+            self.prune();
         }
         if let Err(error) = self.surround.journal.sync() {
             error!(%error, "the journal's end cannot be written");
+        }
+    }
+
+    /// Drops segments that no window reaches any more, once in a while.
+    fn prune(&mut self) {
+        let now = self.surround.clock.now();
+        if now.since(self.pruned_at) < TRUNCATE_INTERVAL {
+            return;
+        }
+        self.pruned_at = now;
+        let window = Duration::from_millis(self.windows.window_ms.load(Ordering::Relaxed));
+        if let Err(error) = self.surround.journal.prune(now - window) {
+            error!(%error, "old segments of the journal cannot be dropped");
         }
     }
 
@@ -119,11 +146,14 @@ impl Writer {
         let started = clock.start();
         let mut written: Vec<Waiting> = Vec::with_capacity(batches.len());
         let mut failed = None;
+        let mut bytes: u64 = 0;
         for (accepted, answer) in batches {
             let entry = entry(&accepted);
-            let bytes = entry.payload.len();
             match journal.append(&entry) {
-                Ok(()) => written.push((accepted, bytes, answer)),
+                Ok(()) => {
+                    bytes += u64::try_from(entry.payload.len()).unwrap_or(u64::MAX);
+                    written.push((accepted, answer));
+                }
                 Err(error) => {
                     let error = error.to_string();
                     drop(answer.send(Err(IntakeError::NotDurable(error.clone()))));
@@ -133,16 +163,15 @@ impl Writer {
         }
         if let Err(error) = journal.sync() {
             failed = Some(error.to_string());
-            for (_, _, answer) in written.drain(..) {
+            for (_, answer) in written.drain(..) {
                 drop(answer.send(Err(IntakeError::NotDurable(error.to_string()))));
             }
         }
         let took = clock.elapsed_since(started);
         match &failed {
             None => {
-                let bytes: usize = written.iter().map(|(_, bytes, _)| bytes).sum();
-                metrics.journal_synced(u64::try_from(bytes).unwrap_or(u64::MAX), took);
-                metrics.set_journal_size(journal.size_bytes());
+                metrics.journal_synced(bytes, took);
+                metrics.set_journal_size(journal.stats().bytes);
                 statuses.journal(clock.now(), Ok(took));
             }
             Some(error) => {
@@ -150,12 +179,11 @@ impl Writer {
                 statuses.journal(clock.now(), Err(error));
             }
         }
-        for (accepted, bytes, answer) in written {
+        for (accepted, answer) in written {
             let stored = self.append(&accepted);
-            let Surround { clock, metrics, statuses, .. } = &self.surround;
+            let Surround { clock, statuses, .. } = &self.surround;
             let took = clock.elapsed_since(started);
             if accepted.source != Source::Rules {
-                metrics.batch_stored(accepted.source.name(), bytes, &stored, took);
                 statuses.source(accepted.source.name(), clock.now(), took, Ok(()));
                 debug!(trace_id = %accepted.trace, source = accepted.source.name(), samples = stored.samples_stored,
                     rejected = stored.samples_rejected(), "batch stored");
@@ -196,10 +224,17 @@ fn append(database: &mut Database, batch: &Batch, trace: TraceId) -> Stored {
 
 fn entry(accepted: &Accepted) -> Entry {
     let (kind, payload) = match &accepted.wire {
+        Some(wire) if wire.kind == WireKind::JsonLines => (EntryKind::JsonLines, compress(&wire.bytes)),
         Some(wire) => (entry_kind(wire.kind), wire.bytes.to_vec()),
         None => (EntryKind::Samples, remote_write::encode_v1(&accepted.batch)),
     };
     Entry { kind, received_at: accepted.received_at, trace: accepted.trace, payload }
+}
+
+/// Snappy's block format, as the other kinds of payload have it already. Text too long for it stays out of the journal's
+/// reach: bodies are limited far below.
+fn compress(bytes: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(bytes).unwrap_or_default()
 }
 
 fn entry_kind(kind: WireKind) -> EntryKind {
@@ -211,31 +246,20 @@ fn entry_kind(kind: WireKind) -> EntryKind {
     }
 }
 
-/// Reads the journal back into `database`, from `since` on. Returns how many batches and samples came back.
-pub fn replay(
-    journal: &Journal,
+/// Reads the journal in `folder` back into `database`, from `since` on. Returns how many batches and samples came back.
+///
+/// # Errors
+///
+/// A folder that cannot be listed. Parts that cannot be read are logged and missing.
+pub(super) fn replay(
+    folder: &Path,
     database: &mut Database,
     since: Timestamp,
     uncompressed_bytes_max: usize,
-) -> (usize, u64) {
+) -> Result<(usize, u64), JournalError> {
     let (mut batches, mut samples) = (0, 0);
-    for entry in journal.read(since) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                error!(%error, "a part of the journal cannot be read; what it held is missing from the windows");
-                continue;
-            }
-        };
-        let read = |payload: &[u8]| -> Option<Batch> {
-            let bytes = || remote_write::decompress(payload, uncompressed_bytes_max).ok();
-            match entry.kind {
-                EntryKind::RemoteWriteV1 | EntryKind::Samples => Some(remote_write::decode_v1(&bytes()?).ok()?.batch),
-                EntryKind::RemoteWriteV2 => Some(remote_write::decode_v2(&bytes()?).ok()?.batch),
-                EntryKind::JsonLines => crate::formats::json_lines::parse(payload, entry.received_at).ok(),
-            }
-        };
-        match read(&entry.payload) {
+    for entry in journal::read(folder, since)? {
+        match decode(&entry, uncompressed_bytes_max) {
             Some(batch) => {
                 batches += 1;
                 samples += append(database, &batch, entry.trace).samples_stored;
@@ -243,8 +267,17 @@ pub fn replay(
             None => error!(received_at = %entry.received_at, "a batch of the journal cannot be decoded"),
         }
     }
-    (batches, samples)
+    Ok((batches, samples))
+}
+
+fn decode(entry: &Entry, uncompressed_bytes_max: usize) -> Option<Batch> {
+    let bytes = remote_write::decompress(&entry.payload, uncompressed_bytes_max).ok()?;
+    match entry.kind {
+        EntryKind::RemoteWriteV1 | EntryKind::Samples => Some(remote_write::decode_v1(&bytes).ok()?.batch),
+        EntryKind::RemoteWriteV2 => Some(remote_write::decode_v2(&bytes).ok()?.batch),
+        EntryKind::JsonLines => json_lines::parse(&bytes, entry.received_at).ok(),
+    }
 }
 
 /// How often old samples and segments are dropped.
-pub const TRUNCATE_INTERVAL: Duration = Duration::from_secs(60);
+pub(super) const TRUNCATE_INTERVAL: Duration = Duration::from_secs(60);

@@ -274,6 +274,11 @@ impl Metrics {
         self.rule_group_duration.observe(took.as_secs_f64());
     }
 
+    /// How many single rules were evaluated so far.
+    pub fn rules_evaluated(&self) -> u64 {
+        self.rule_evaluations.get()
+    }
+
     /// `count` evaluations of a group were left out because the one before took too long.
     pub fn evaluations_missed(&self, count: u64) {
         self.rule_group_iterations_missed.inc_by(count);
