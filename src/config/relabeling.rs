@@ -40,15 +40,19 @@ fn relabel_rule(reader: &Reader<'_>, node: &Node) -> Option<RelabelRule> {
     let modulus = fields.count("modulus");
     let target_label = fields.text_or("target_label", "");
     let replacement = fields.text("replacement");
-    let action = action(&mut fields)?;
+    let action = action(&mut fields);
     let regex = match compile(&pattern_text) {
-        Ok(regex) => regex,
+        Ok(regex) => Some(regex),
         Err(reason) => {
             let span = pattern.map_or_else(|| fields.span().clone(), |node| node.span.clone());
             let message = format!("invalid regular expression `{}`: {reason}", shorten(&pattern_text));
             reader.error("config/regex", &span, message);
-            return None;
+            None
         }
+    };
+    let (Some(action), Some(regex)) = (action, regex) else {
+        fields.finish();
+        return None;
     };
     let rule = RelabelRule {
         source_labels: source_labels.into_iter().map(|(name, _)| name).collect(),

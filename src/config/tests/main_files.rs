@@ -154,6 +154,12 @@ inhibit_rules: []
       |
       = help: did you mean `drop`?
 
+    error[config/regex]: invalid regular expression `(`: unclosed group
+     --> watchbell.yml:8:53
+      |
+    8 |     metric_relabel_configs: [{action: dropp, regex: '('}]
+      |                                                     ^^^
+
     error[config/duplicate]: another job is named `a` too
      --> watchbell.yml:9:5
       |
