@@ -181,7 +181,10 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) ->
             route: main.route,
             receivers: main.receivers,
             external_labels: main.external_labels,
-            external_url: main.external_url,
+            external_url: match main.external_url.is_empty() {
+                true => format!("http://{}", main.listen),
+                false => main.external_url,
+            },
             resolve_timeout: main.resolve_timeout,
         },
         scrapes: main.scrapes,

@@ -55,8 +55,8 @@ pub(super) fn render(
     texts: &Texts<'_>,
     idempotency_key: &str,
 ) -> Result<Mail, RenderError> {
-    let to = addresses("to", &texts.text("to", &config.to)?)?;
-    let from = addresses("from", &texts.text("from", &config.from)?)?;
+    let to = addresses("to", &texts.exact("to", &config.to)?)?;
+    let from = addresses("from", &texts.exact("from", &config.from)?)?;
     let Some(sender) = from.iter().next().map(|mailbox| mailbox.email.clone()) else {
         return Err(RenderError::Address { field: "from", text: config.from.clone() });
     };
@@ -73,7 +73,7 @@ pub(super) fn render(
         .raw_header(raw("Auto-Submitted", "auto-generated")?);
     for (name, template) in &config.headers {
         if !RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-            builder = with_header(builder, name, &texts.text("headers", template)?)?;
+            builder = with_header(builder, name, &texts.text("headers", template))?;
         }
     }
     let message = body(builder, config, texts, &id)?;
@@ -84,12 +84,12 @@ pub(super) fn render(
 fn body(builder: MessageBuilder, config: &EmailConfig, texts: &Texts<'_>, id: &str) -> Result<Message, RenderError> {
     let text = match config.text.is_empty() {
         true => console::render(texts.data(), false),
-        false => texts.text("text", &config.text)?,
+        false => texts.text("text", &config.text),
     };
     let built = if config.html.is_empty() {
         builder.singlepart(SinglePart::plain(text))
     } else {
-        let html = texts.html("html", &config.html)?;
+        let html = texts.html("html", &config.html);
         let parts = MultiPart::alternative().boundary(format!("={id}"));
         builder.multipart(parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html)))
     };

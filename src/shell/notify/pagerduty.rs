@@ -80,7 +80,7 @@ pub(super) fn render(
     notification: &Notification,
     texts: &Texts<'_>,
 ) -> Result<PagerdutyEvent, RenderError> {
-    let client = texts.text("client", &config.client)?;
+    let client = texts.text("client", &config.client);
     let mut event = PagerdutyEvent {
         event_action: match texts.data().status {
             AlertStatus::Firing => "trigger",
@@ -89,7 +89,7 @@ pub(super) fn render(
         dedup_key: notification.dedup_key(),
         payload: payload(config, notification, texts, &client)?,
         client,
-        client_url: texts.text("client_url", &config.client_url)?,
+        client_url: texts.text("client_url", &config.client_url),
         links: links(config, texts)?,
         images: images(config, texts)?,
     };
@@ -109,19 +109,19 @@ fn payload(
     texts: &Texts<'_>,
     client: &str,
 ) -> Result<Payload, RenderError> {
-    let summary = texts.text("description", &config.description)?;
-    let source = texts.text("source", &config.source)?;
+    let summary = texts.text("description", &config.description);
+    let source = texts.text("source", &config.source);
     let mut custom_details = BTreeMap::new();
     for (name, template) in &config.details {
-        custom_details.insert(name.clone(), texts.text("details", template)?);
+        custom_details.insert(name.clone(), texts.text("details", template));
     }
     Ok(Payload {
         summary: cut(first_filled([summary.as_str(), &notification.group_key]), SUMMARY_LENGTH_MAX),
         source: first_filled([source.as_str(), client]).to_owned(),
-        severity: severity(&texts.text("severity", &config.severity)?),
-        component: texts.text("component", &config.component)?,
-        group: texts.text("group", &config.group)?,
-        class: texts.text("class", &config.class)?,
+        severity: severity(&texts.text("severity", &config.severity)),
+        component: texts.text("component", &config.component),
+        group: texts.text("group", &config.group),
+        class: texts.text("class", &config.class),
         custom_details,
     })
 }
@@ -142,9 +142,9 @@ fn severity(name: &str) -> &'static str {
 fn links(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Link>, RenderError> {
     let mut links = Vec::new();
     for link in &config.links {
-        let href = texts.text("links", &link.href)?;
+        let href = texts.text("links", &link.href);
         if !href.is_empty() {
-            links.push(Link { href, text: texts.text("links", &link.text)? });
+            links.push(Link { href, text: texts.text("links", &link.text) });
         }
     }
     Ok(links)
@@ -153,13 +153,9 @@ fn links(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Link>, Rende
 fn images(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Image>, RenderError> {
     let mut images = Vec::new();
     for image in &config.images {
-        let src = texts.text("images", &image.src)?;
+        let src = texts.text("images", &image.src);
         if !src.is_empty() {
-            images.push(Image {
-                src,
-                href: texts.text("images", &image.href)?,
-                alt: texts.text("images", &image.alt)?,
-            });
+            images.push(Image { src, href: texts.text("images", &image.href), alt: texts.text("images", &image.alt) });
         }
     }
     Ok(images)
@@ -183,7 +179,7 @@ async fn try_send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Result<Out
     let routing_key = texts.secret("routing_key", &reveal(&config.routing_key).await?)?;
     hidden.add(&routing_key);
     let post = Post {
-        url: &texts.text("url", &config.url)?,
+        url: &texts.exact("url", &config.url)?,
         http: &config.http,
         timeout: limit(config.timeout),
         headers: &[],

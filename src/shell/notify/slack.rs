@@ -100,31 +100,31 @@ struct Confirm {
 /// The message; its long texts share [`MESSAGE_LENGTH_MAX`], what stands first in Slack is cut last.
 pub(super) fn render(config: &SlackConfig, texts: &Texts<'_>) -> Result<SlackMessage, RenderError> {
     let mut left = MESSAGE_LENGTH_MAX;
-    let text = spend(&texts.text("message_text", &config.message_text)?, &mut left);
-    let pretext = spend(&texts.text("pretext", &config.pretext)?, &mut left);
-    let title = spend(&cut(&texts.text("title", &config.title)?, TITLE_LENGTH_MAX), &mut left);
-    let fallback = cut(&texts.text("fallback", &config.fallback)?, TITLE_LENGTH_MAX);
-    let body = spend(&texts.text("text", &config.text)?, &mut left);
+    let text = spend(&texts.text("message_text", &config.message_text), &mut left);
+    let pretext = spend(&texts.text("pretext", &config.pretext), &mut left);
+    let title = spend(&cut(&texts.text("title", &config.title), TITLE_LENGTH_MAX), &mut left);
+    let fallback = cut(&texts.text("fallback", &config.fallback), TITLE_LENGTH_MAX);
+    let body = spend(&texts.text("text", &config.text), &mut left);
     Ok(SlackMessage {
-        channel: texts.text("channel", &config.channel)?,
-        username: texts.text("username", &config.username)?,
-        icon_emoji: texts.text("icon_emoji", &config.icon_emoji)?,
-        icon_url: texts.text("icon_url", &config.icon_url)?,
+        channel: texts.exact("channel", &config.channel)?,
+        username: texts.text("username", &config.username),
+        icon_emoji: texts.text("icon_emoji", &config.icon_emoji),
+        icon_url: texts.text("icon_url", &config.icon_url),
         link_names: config.link_names,
         text,
         attachments: [Attachment {
             title,
-            title_link: texts.text("title_link", &config.title_link)?,
+            title_link: texts.text("title_link", &config.title_link),
             pretext,
             text: body,
             fallback,
-            callback_id: texts.text("callback_id", &config.callback_id)?,
-            fields: fields(config, texts, &mut left)?,
-            actions: config.actions.iter().map(|action| button(action, texts)).collect::<Result<_, _>>()?,
-            image_url: texts.text("image_url", &config.image_url)?,
-            thumb_url: texts.text("thumb_url", &config.thumb_url)?,
-            footer: texts.text("footer", &config.footer)?,
-            color: texts.text("color", &config.color)?,
+            callback_id: texts.text("callback_id", &config.callback_id),
+            fields: fields(config, texts, &mut left),
+            actions: config.actions.iter().map(|action| button(action, texts)).collect(),
+            image_url: texts.text("image_url", &config.image_url),
+            thumb_url: texts.text("thumb_url", &config.thumb_url),
+            footer: texts.text("footer", &config.footer),
+            color: texts.text("color", &config.color),
             mrkdwn_in: match config.mrkdwn_in.is_empty() {
                 true => MARKDOWN_PARTS.map(str::to_owned).to_vec(),
                 false => config.mrkdwn_in.clone(),
@@ -140,37 +140,35 @@ fn spend(text: &str, left: &mut usize) -> String {
     kept
 }
 
-fn fields(config: &SlackConfig, texts: &Texts<'_>, left: &mut usize) -> Result<Vec<Field>, RenderError> {
+fn fields(config: &SlackConfig, texts: &Texts<'_>, left: &mut usize) -> Vec<Field> {
     let mut fields = Vec::with_capacity(config.fields.len());
     for field in &config.fields {
         fields.push(Field {
-            title: spend(&texts.text("fields", &field.title)?, left),
-            value: spend(&texts.text("fields", &field.value)?, left),
+            title: spend(&texts.text("fields", &field.title), left),
+            value: spend(&texts.text("fields", &field.value), left),
             short: field.short.unwrap_or(config.short_fields),
         });
     }
-    Ok(fields)
+    fields
 }
 
-fn button(action: &SlackAction, texts: &Texts<'_>) -> Result<Action, RenderError> {
+fn button(action: &SlackAction, texts: &Texts<'_>) -> Action {
     let text = |template: &str| texts.text("actions", template);
-    let question = |confirm: &SlackConfirm| -> Result<Confirm, RenderError> {
-        Ok(Confirm {
-            text: text(&confirm.text)?,
-            title: text(&confirm.title)?,
-            ok_text: text(&confirm.ok_text)?,
-            dismiss_text: text(&confirm.dismiss_text)?,
-        })
+    let question = |confirm: &SlackConfirm| Confirm {
+        text: text(&confirm.text),
+        title: text(&confirm.title),
+        ok_text: text(&confirm.ok_text),
+        dismiss_text: text(&confirm.dismiss_text),
     };
-    Ok(Action {
-        kind: text(&action.kind)?,
-        text: text(&action.text)?,
-        url: text(&action.url)?,
-        style: text(&action.style)?,
-        name: text(&action.name)?,
-        value: text(&action.value)?,
-        confirm: action.confirm.as_ref().map(question).transpose()?,
-    })
+    Action {
+        kind: text(&action.kind),
+        text: text(&action.text),
+        url: text(&action.url),
+        style: text(&action.style),
+        name: text(&action.name),
+        value: text(&action.value),
+        confirm: action.confirm.as_ref().map(question),
+    }
 }
 
 pub(super) async fn send(config: &SlackConfig, attempt: &Attempt<'_>) -> Outcome {

@@ -1,5 +1,8 @@
 //! Rendering the texts of an integration, with the field's name in every error.
 
+use tracing::warn;
+
+use crate::model::ALERT_NAME;
 use crate::template::{NotificationData, NotificationTemplates, TemplateError};
 
 /// What keeps an integration from being rendered.
@@ -38,6 +41,9 @@ pub enum RenderError {
     Mail(String),
 }
 
+/// How many names of alerts stand in for a template that fails.
+const NAMES_IN_PLACE_MAX: usize = 10;
+
 /// The templates together with what they see.
 pub(super) struct Texts<'a> {
     templates: &'a NotificationTemplates,
@@ -53,22 +59,42 @@ impl<'a> Texts<'a> {
         &self.data
     }
 
-    /// The template `text` of `field`, rendered.
-    pub(super) fn text(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
+    /// The template `text` of `field`, rendered. One that fails must not cost the page: what it fails with takes its
+    /// place, after the alerts' names.
+    pub(super) fn text(&self, field: &'static str, text: &str) -> String {
+        self.exact(field, text).unwrap_or_else(|error| self.in_place_of(&error))
+    }
+
+    /// As [`Texts::text`], with what the template puts in escaped for HTML.
+    pub(super) fn html(&self, field: &'static str, text: &str) -> String {
+        let html = self.templates.html(text, &self.data).map_err(|error| RenderError::Template { field, error });
+        html.unwrap_or_else(|error| {
+            let plain = self.in_place_of(&error);
+            format!("<p>{}</p>", plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+        })
+    }
+
+    /// The template `text` of `field`, rendered, for fields that say where it goes: nothing can take their place.
+    pub(super) fn exact(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }
         self.templates.text(text, &self.data).map_err(|error| RenderError::Template { field, error })
     }
 
-    /// As [`Texts::text`], with what the template puts in escaped for HTML.
-    pub(super) fn html(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
-        self.templates.html(text, &self.data).map_err(|error| RenderError::Template { field, error })
+    /// As [`Texts::exact`] for a secret: errors do not quote it.
+    pub(super) fn secret(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
+        self.exact(field, text).map_err(|_| RenderError::SecretTemplate { field })
     }
 
-    /// As [`Texts::text`] for a secret: errors do not quote it.
-    pub(super) fn secret(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
-        self.text(field, text).map_err(|_| RenderError::SecretTemplate { field })
+    fn in_place_of(&self, error: &RenderError) -> String {
+        warn!(%error, receiver = self.data.receiver, "a template fails; the notification goes out without it");
+        let mut names: Vec<&str> = self.data.alerts.iter().map(|alert| alert.labels.get(ALERT_NAME)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(NAMES_IN_PLACE_MAX);
+        let status = self.data.status.as_str().to_uppercase();
+        format!("[{status}:{}] {} <error expanding template: {error}>", self.data.alerts.len(), names.join(", "))
     }
 }
 

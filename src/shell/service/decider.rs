@@ -1,5 +1,6 @@
 //! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -13,7 +14,7 @@ use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
 use crate::model::Timestamp;
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::Clock;
-use crate::shell::storage::{Store, StoreError};
+use crate::shell::storage::{Contents, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
 
 /// How many messages may wait for the engine.
@@ -24,6 +25,8 @@ const GROUP_COMMIT: Duration = Duration::from_millis(2);
 const RECORDS_PER_COMMIT_MAX: usize = 4096;
 /// How long to wait before a failed write is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How often a snapshot of the store is written; one more is written at the end.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
@@ -104,12 +107,17 @@ impl Decider {
     }
 }
 
+/// Opens a store.
+pub(super) type Reopen = Box<dyn Fn(Timestamp) -> Result<Box<dyn Store>, StoreError> + Send>;
+
 /// What the engine's thread works with.
 pub(super) struct Surround {
     /// Where decisions are made durable; `None` after a failed write, until it is opened again.
     pub store: Option<Box<dyn Store>>,
     /// Opens the store again after a failed write: it takes no further ones.
-    pub reopen: Box<dyn Fn(Timestamp) -> Result<Box<dyn Store>, StoreError> + Send>,
+    pub reopen: Reopen,
+    /// The folder of the snapshots from which a damaged store is restored.
+    pub snapshots: PathBuf,
     /// The time.
     pub clock: Clock,
     /// Where durable deliveries go.
@@ -132,7 +140,8 @@ pub(super) fn start(
 ) -> std::io::Result<(Decider, JoinHandle<()>)> {
     let (queue, messages) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
-        Loop { engine, messages, surround, pending: effects }.run();
+        let snapshot_at = surround.clock.now() + SNAPSHOT_INTERVAL;
+        Loop { engine, messages, surround, pending: effects, snapshot_at, snapshot_of: None }.run();
     })?;
     Ok((Decider { queue }, thread))
 }
@@ -142,6 +151,9 @@ struct Loop {
     messages: Receiver<Message>,
     surround: Surround,
     pending: Vec<Effect>,
+    snapshot_at: Timestamp,
+    /// The write that the last snapshot holds.
+    snapshot_of: Option<u64>,
 }
 
 impl Loop {
@@ -153,12 +165,16 @@ impl Loop {
                 Err(RecvTimeoutError::Timeout) => {
                     self.commit();
                     self.wake();
+                    if self.surround.clock.now() >= self.snapshot_at {
+                        self.snapshot();
+                    }
                     true
                 }
                 Err(RecvTimeoutError::Disconnected) => false,
             };
             if !go_on {
-                break self.commit();
+                self.commit();
+                return self.snapshot();
             }
             if self.pending.len() >= RECORDS_PER_COMMIT_MAX {
                 self.commit();
@@ -220,6 +236,27 @@ impl Loop {
         let (pending, firing) = self.engine.alert_counts();
         self.surround.metrics.set_alerts(pending, firing);
         self.surround.metrics.set_outbox(self.engine.deliveries().count());
+    }
+
+    /// Writes a snapshot, unless nothing was written since the last one.
+    fn snapshot(&mut self) {
+        let now = self.surround.clock.now();
+        self.snapshot_at = now + SNAPSHOT_INTERVAL;
+        let Some(store) = &self.surround.store else { return };
+        let sequence = store.sequence();
+        if self.snapshot_of == Some(sequence) {
+            return;
+        }
+        let written = store
+            .load()
+            .and_then(|records| write_snapshot(&self.surround.snapshots, now, &Contents { sequence, records }));
+        match written {
+            Ok(path) => {
+                self.snapshot_of = Some(sequence);
+                debug!(path = %path.display(), "snapshot written");
+            }
+            Err(error) => warn!(%error, "no snapshot of the store can be written"),
+        }
     }
 
     /// Writes `records`, again and again until it succeeds: nothing may act on a decision that could be lost.

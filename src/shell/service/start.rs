@@ -98,6 +98,9 @@ struct Service {
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     stop_server: CancellationToken,
     reloading: Reloading,
+    /// What the main file said of `listen` and `storage.path` at the start.
+    listen: String,
+    storage_path: String,
 }
 
 impl Service {
@@ -137,6 +140,9 @@ impl Service {
         for error in errors {
             error!(%error, "a record of the store cannot be read; it takes no part");
         }
+        for warning in &loaded.warnings {
+            warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
+        }
         let (pending, firing) = engine.alert_counts();
         let undelivered = engine.deliveries().count();
         info!(batches, samples, pending, firing, undelivered, "state restored");
@@ -152,6 +158,7 @@ impl Service {
         let send = dispatch.clone();
         let surround = decider::Surround {
             store: Some(store),
+            snapshots: StoreOptions::inside(&data).snapshots,
             reopen: Box::new(move |now| Ok(Box::new(SledStore::open(&StoreOptions::inside(&data), now)?.store))),
             clock: clock.clone(),
             send: Box::new(move |delivery| send.send(delivery)),
@@ -216,6 +223,8 @@ impl Service {
             server,
             stop_server,
             reloading,
+            listen: loaded.plan.listen,
+            storage_path: loaded.plan.storage_path,
         })
     }
 
@@ -296,6 +305,13 @@ impl Service {
         let plan = Arc::new(loaded.plan);
         for warning in &loaded.warnings {
             warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
+        }
+        for (what, running, new) in
+            [("listen", &self.listen, &plan.listen), ("storage.path", &self.storage_path, &plan.storage_path)]
+        {
+            if running != new {
+                warn!(running, new, "`{what}` changes with the next start only");
+            }
         }
         self.windows.write(|database| database.set_retention(retention(&plan)));
         self.windows.keep_journal(longest_window(&plan));

@@ -21,6 +21,9 @@ use crate::shell::telemetry::Metrics;
 /// How many batches are written to the journal before they are made durable together.
 const BATCHES_PER_SYNC_MAX: usize = 256;
 
+/// How far a sample's time may lie ahead of our clock: a wrong clock elsewhere must not keep its series from being written.
+const AHEAD_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// The series; clones share them.
 #[derive(Clone)]
 pub struct Windows {
@@ -197,19 +200,23 @@ impl Writer {
         if accepted.source == Source::Rules {
             return Stored::default();
         }
-        self.windows.write(|database| append(database, &accepted.batch, accepted.trace))
+        self.windows.write(|database| append(database, &accepted.batch, accepted.trace, accepted.received_at))
     }
 }
 
-/// Appends a batch, and says what was not taken.
-fn append(database: &mut Database, batch: &Batch, trace: TraceId) -> Stored {
+/// Appends a batch that came at `received_at`, and says what was not taken.
+fn append(database: &mut Database, batch: &Batch, trace: TraceId, received_at: Timestamp) -> Stored {
     let mut stored = Stored::default();
+    let latest = received_at + AHEAD_MAX;
     for (labels, samples) in &batch.series {
         for sample in samples {
-            match database.append(labels, *sample, trace) {
+            let taken = match sample.at > latest {
+                true => Err(("too_far_ahead", format!("it lies more than {AHEAD_MAX:?} ahead of our clock"))),
+                false => database.append(labels, *sample, trace).map_err(|error| (error.reason(), error.to_string())),
+            };
+            match taken {
                 Ok(_) => stored.samples_stored += 1,
-                Err(error) => {
-                    let reason = error.reason();
+                Err((reason, error)) => {
                     match stored.rejected.iter_mut().find(|(known, _)| *known == reason) {
                         Some((_, count)) => *count += 1,
                         None => stored.rejected.push((reason, 1)),
@@ -262,7 +269,7 @@ pub(super) fn replay(
         match decode(&entry, uncompressed_bytes_max) {
             Some(batch) => {
                 batches += 1;
-                samples += append(database, &batch, entry.trace).samples_stored;
+                samples += append(database, &batch, entry.trace, entry.received_at).samples_stored;
             }
             None => error!(received_at = %entry.received_at, "a batch of the journal cannot be decoded"),
         }
