@@ -13,14 +13,16 @@ use crate::deliver::Delivery;
 use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
 use crate::model::Timestamp;
 use crate::rule::{Change, RuleId};
-use crate::shell::clock::Clock;
+use crate::shell::clock::{Clock, Started};
 use crate::shell::storage::{Contents, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
 
 /// How many messages may wait for the engine.
 const QUEUE: usize = 4096;
-/// How long decisions wait for company before they are written together.
+/// How long decisions wait for company before they are written together, while nothing comes.
 const GROUP_COMMIT: Duration = Duration::from_millis(2);
+/// How long they wait at the most, while more keep coming.
+const GROUP_COMMIT_MAX: Duration = Duration::from_millis(20);
 /// How many records are written together at the most.
 const RECORDS_PER_COMMIT_MAX: usize = 4096;
 /// How long to wait before a failed write is tried again.
@@ -141,7 +143,8 @@ pub(super) fn start(
     let (queue, messages) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
         let snapshot_at = surround.clock.now() + SNAPSHOT_INTERVAL;
-        Loop { engine, messages, surround, pending: effects, snapshot_at, snapshot_of: None }.run();
+        Loop { engine, messages, surround, pending: effects, pending_since: None, snapshot_at, snapshot_of: None }
+            .run();
     })?;
     Ok((Decider { queue }, thread))
 }
@@ -151,6 +154,8 @@ struct Loop {
     messages: Receiver<Message>,
     surround: Surround,
     pending: Vec<Effect>,
+    /// When the first of them was decided.
+    pending_since: Option<Started>,
     snapshot_at: Timestamp,
     /// The write that the last snapshot holds.
     snapshot_of: Option<u64>,
@@ -176,10 +181,20 @@ impl Loop {
                 self.commit();
                 return self.snapshot();
             }
-            if self.pending.len() >= RECORDS_PER_COMMIT_MAX {
+            if self.is_commit_due() {
                 self.commit();
             }
         }
+    }
+
+    /// Whether what was decided must not wait any longer.
+    fn is_commit_due(&mut self) -> bool {
+        if self.pending.is_empty() {
+            return false;
+        }
+        let clock = &self.surround.clock;
+        let since = *self.pending_since.get_or_insert_with(|| clock.start());
+        self.pending.len() >= RECORDS_PER_COMMIT_MAX || clock.elapsed_since(since) >= GROUP_COMMIT_MAX
     }
 
     /// How long nothing needs to be done, unless a message comes.
@@ -215,6 +230,7 @@ impl Loop {
 
     /// Makes what was decided durable, then lets it act.
     fn commit(&mut self) {
+        self.pending_since = None;
         if self.pending.is_empty() {
             return;
         }
