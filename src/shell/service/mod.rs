@@ -3,7 +3,10 @@
 mod decider;
 mod dispatch;
 mod evaluator;
+mod host_task;
 mod reloading;
+mod settings;
+mod signals;
 mod start;
 mod status;
 mod windows;

@@ -11,19 +11,20 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::host_task::HostTask;
 use super::reloading::{Reloading, load};
+use super::settings::{longest_window, retention, series_limits, surroundings, uncompressed_max};
+use super::signals::{Signal, Signals};
 use super::status::Statuses;
 use super::windows::{self, TRUNCATE_INTERVAL, Windows, replay};
 use super::{decider, dispatch::Dispatch, evaluator};
-use crate::config::{HostSamples, Loaded, Plan};
-use crate::engine::{Engine, Record, Surroundings};
-use crate::eval;
+use crate::config::Loaded;
+use crate::engine::{Engine, Record};
 use crate::model::{Diagnostic, Timestamp, render_text};
-use crate::rule::Rule;
-use crate::series::{Database, Limits, Retention};
+use crate::series::Database;
 use crate::shell::clock::{Clock, Started};
 use crate::shell::http;
-use crate::shell::ingest::{Accepted, BodyLimits, HostSampler, Intake, IntakeError, Scraper, Source};
+use crate::shell::ingest::{Accepted, BodyLimits, Intake, IntakeError, Scraper, Source};
 use crate::shell::journal::{Journal, JournalError, JournalLimits};
 use crate::shell::storage::{SledStore, Store, StoreError, StoreOptions};
 use crate::shell::telemetry::{Ids, Metrics};
@@ -373,112 +374,9 @@ async fn open_store(data: &Path, now: Timestamp) -> Result<(Box<dyn Store>, Vec<
     Ok(opened.await.map_err(std::io::Error::other)??)
 }
 
-fn series_limits(plan: &Plan) -> Limits {
-    Limits {
-        series_max: plan.limits.series_max,
-        labels_per_series_max: plan.limits.labels_per_series_max,
-        label_name_bytes_max: plan.limits.label_bytes_max,
-        label_value_bytes_max: plan.limits.label_bytes_max,
-        ..Limits::default()
-    }
-}
-
-fn uncompressed_max(plan: &Plan) -> usize {
-    plan.limits.body_bytes_max.saturating_mul(4)
-}
-
-/// The task that samples this machine.
-struct HostTask {
-    intake: Intake,
-    clock: Clock,
-    ids: Ids,
-    metrics: Arc<Metrics>,
-    running: Option<(HostSamples, tokio::task::JoinHandle<()>)>,
-}
-
-impl HostTask {
-    fn new(intake: Intake, clock: Clock, ids: Ids, metrics: Arc<Metrics>) -> Self {
-        HostTask { intake, clock, ids, metrics, running: None }
-    }
-
-    /// Samples as `wanted` says from now on.
-    fn apply(&mut self, wanted: Option<HostSamples>) {
-        if self.running.as_ref().map(|(samples, _)| *samples) == wanted {
-            return;
-        }
-        if let Some((_, task)) = self.running.take() {
-            task.abort();
-        }
-        self.running = wanted.map(|samples| {
-            let HostTask { intake, clock, ids, metrics, .. } = self;
-            let sampler =
-                HostSampler::new(intake.clone(), clock.clone(), ids.clone(), metrics.clone(), samples.interval);
-            (samples, tokio::spawn(sampler.run()))
-        });
-    }
-}
-
-/// How far back each selector of the rules reads.
-fn retention(plan: &Plan) -> Retention {
-    let lookback = eval::Options::default().lookback;
-    let mut selectors = Vec::new();
-    for group in &plan.engine.groups {
-        for reach in group.rules.iter().map(Rule::expr).flat_map(|expr| expr.selectors()) {
-            let back = Duration::from_millis(reach.back_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0));
-            let window = back + lookback + group.query_offset + group.interval;
-            selectors.push((reach.selector.matchers.clone(), window));
-        }
-    }
-    Retention { floor: plan.retention_floor, selectors }
-}
-
-fn longest_window(plan: &Plan) -> Duration {
-    let retention = retention(plan);
-    retention.selectors.iter().map(|(_, window)| *window).chain([retention.floor]).max().unwrap_or(retention.floor)
-}
-
-fn surroundings(plan: &Plan) -> Surroundings {
-    Surroundings {
-        external_labels: plan.engine.external_labels.clone(),
-        external_url: plan.engine.external_url.clone(),
-        options: eval::Options { default_step: plan.evaluation_interval, ..eval::Options::default() },
-    }
-}
-
 /// What has been done since the start.
 #[derive(Clone, Copy, Default)]
 struct Progress {
     samples: u64,
     rules: u64,
-}
-
-/// What the operating system asks for.
-enum Signal {
-    Stop,
-    Reload,
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.hangup.recv() => Signal::Reload,
-        }
-    }
 }
