@@ -42,6 +42,9 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// How the last attempt failed.
     pub last_error: Option<String>,
+    /// Until when the receiver asked us to leave it alone (`Retry-After`).
+    #[serde(default)]
+    pub asked_until: Option<Timestamp>,
 }
 
 /// What became of a delivery after an attempt.
@@ -81,6 +84,7 @@ impl Outbox {
     /// Takes up a delivery from the store; an attempt that was under way counts as not made.
     pub fn restore(&mut self, delivery: Delivery) {
         self.last_number = self.last_number.max(delivery.number);
+        self.hold(&delivery);
         let lane = self.lanes.entry(lane(&delivery.notification)).or_default();
         let position = lane.partition_point(|number| *number < delivery.number);
         lane.insert(position, delivery.number);
@@ -116,6 +120,7 @@ impl Outbox {
             next_attempt_at: now,
             created_at: now,
             last_error: None,
+            asked_until: None,
         };
         self.restore(delivery.clone());
         delivery
@@ -154,6 +159,14 @@ impl Outbox {
             earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
         }
         earliest
+    }
+
+    /// Leaves the delivery's integration alone for as long as it asked us to.
+    fn hold(&mut self, delivery: &Delivery) {
+        let Some(asked) = delivery.asked_until else { return };
+        let integration = (delivery.notification.receiver.clone(), delivery.notification.integration);
+        let held = self.held_until.entry(integration).or_insert(asked);
+        *held = asked.max(*held);
     }
 
     fn held(&self, notification: &Notification) -> Option<Timestamp> {
@@ -208,11 +221,10 @@ impl Outbox {
                 let wait = backoff(delivery.number, delivery.attempts).max(asked.unwrap_or_default());
                 delivery.next_attempt_at = now + wait;
                 self.due.insert((delivery.next_attempt_at, number));
-                if let Some(asked) = asked {
-                    let integration = (delivery.notification.receiver.clone(), delivery.notification.integration);
-                    self.held_until.insert(integration, now + asked);
-                }
-                Settled::Retried(delivery.clone())
+                delivery.asked_until = asked.map(|asked| now + asked);
+                let delivery = delivery.clone();
+                self.hold(&delivery);
+                Settled::Retried(delivery)
             }
         }
     }
@@ -259,3 +271,6 @@ fn idempotency_key(number: u64, now: Timestamp, notification: &Notification) -> 
     hasher.update(now.millis().to_be_bytes());
     hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,10 @@ impl<W: World> Evaluation<'_, W> {
 
     fn alerting(&mut self, rule: &AlertingRule) -> (bool, usize) {
         if self.run.active.is_none() {
-            self.run.active = Some(self.world.view(rule.id).active.into_iter().collect());
+            // What it wrote before a restart, so that series of alerts that are over get their markers.
+            let view = self.world.view(rule.id);
+            self.run.active = Some(view.active.into_iter().collect());
+            self.run.written = view.series.into_iter().map(|(labels, _)| labels).collect();
         }
         let result = self.elements(&rule.expr).map(|elements| self.observations(rule, &elements));
         let presence = match &result {

@@ -16,17 +16,10 @@ const RULE_ALERT: u8 = b'r';
 const ROUTED_ALERT: u8 = b'd';
 const LAST_NUMBER: &[u8] = b"delivery-number";
 
-/// An alert as it is routed, with the rules that say it fires.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Routed {
-    pub(super) alert: Alert,
-    pub(super) sources: Vec<RuleId>,
-}
-
 /// A record, read.
 pub(super) enum Kept {
     RuleAlert(RuleId, Box<ActiveAlert>),
-    Routed(Routed),
+    Routed(Box<Alert>),
     Group(Box<Group>),
     Delivery(Box<Delivery>),
     LastNumber(u64),
@@ -86,12 +79,12 @@ fn routed_key(fingerprint: Fingerprint) -> Vec<u8> {
     [&[ROUTED_ALERT][..], &fingerprint.0.to_be_bytes()].concat()
 }
 
-pub(super) fn routed(routed: &Routed) -> Record {
-    record(RecordKind::Alert, routed_key(routed.alert.fingerprint()), Some(routed))
+pub(super) fn routed(alert: &Alert) -> Record {
+    record(RecordKind::Alert, routed_key(alert.fingerprint()), Some(alert))
 }
 
 pub(super) fn routed_gone(fingerprint: Fingerprint) -> Record {
-    record::<Routed>(RecordKind::Alert, routed_key(fingerprint), None)
+    record::<Alert>(RecordKind::Alert, routed_key(fingerprint), None)
 }
 
 fn group_key(key: &str) -> Vec<u8> {
@@ -128,7 +121,7 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
                 rule.ok_or_else(|| KeepError { kind: record.kind.prefix(), reason: "its key is too short".into() })?;
             Ok(Kept::RuleAlert(rule, Box::new(read(record.kind, value)?)))
         }
-        (RecordKind::Alert, _) => Ok(Kept::Routed(read(record.kind, value)?)),
+        (RecordKind::Alert, _) => Ok(Kept::Routed(Box::new(read(record.kind, value)?))),
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::keep::{self, KeepError, Kept, Routed};
+use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Notice, Plan, Record, RuleError, RuleView};
 use crate::deliver::{Delivery, Notification, Outbox, Outcome, Receiver, Settled};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp, TraceId, format_value};
-use crate::route::{Decision, Groups, Integrated, RouteTree, Verdict};
+use crate::route::{Decision, Groups, Integrated, RouteTree, Told, Verdict};
 use crate::rule::{
     ActiveAlert, AlertState, AlertingRule, Change, Observation, Presence, Rule, RuleId, RuleState, Transition,
     alert_series,
@@ -22,10 +22,10 @@ pub struct Engine {
     receivers: HashMap<String, Receiver>,
     /// Where each rule stands in the plan: group, then rule.
     rules: HashMap<RuleId, (usize, usize)>,
-    states: HashMap<RuleId, RuleState>,
+    states: BTreeMap<RuleId, RuleState>,
     health: HashMap<RuleId, Health>,
     /// The rules that say of a routed alert that it fires.
-    sources: HashMap<Fingerprint, BTreeSet<RuleId>>,
+    sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
     groups: Groups,
     outbox: Outbox,
 }
@@ -68,19 +68,18 @@ impl Engine {
             tree: RouteTree::new(&plan.route),
             receivers: HashMap::new(),
             rules: HashMap::new(),
-            states: HashMap::new(),
+            states: BTreeMap::new(),
             health: HashMap::new(),
-            sources: HashMap::new(),
+            sources: BTreeMap::new(),
             groups: Groups::default(),
             outbox: Outbox::default(),
             plan,
         };
         let mut errors = Vec::new();
-        let mut alerts = Vec::new();
         for record in records {
             match keep::restore(&record) {
                 Ok(Kept::RuleAlert(rule, alert)) => engine.states.entry(rule).or_default().restore(*alert),
-                Ok(Kept::Routed(routed)) => alerts.push(routed),
+                Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
                 Ok(Kept::Group(group)) => engine.groups.restore_group(*group),
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
                 Ok(Kept::LastNumber(number)) => engine.outbox.restore_last_number(number),
@@ -88,14 +87,29 @@ impl Engine {
                 Err(error) => errors.push(error),
             }
         }
-        // Groups are restored before alerts, so that alerts find them with their timers.
-        for Routed { alert, sources } in alerts {
-            engine.sources.insert(alert.fingerprint(), sources.into_iter().collect());
-            engine.groups.restore_alert(&engine.tree, now, alert);
-        }
+        engine.join_outbox();
         let plan = Arc::clone(&engine.plan);
         engine.take_plan(plan, &mut Call { now, out });
         (engine, errors)
+    }
+
+    /// Makes the groups and the outbox agree, whose records may come from before and after one decision.
+    fn join_outbox(&mut self) {
+        let on_their_way: BTreeSet<u64> = self.outbox.iter().map(|delivery| delivery.number).collect();
+        self.groups.drop_waiting(|number| on_their_way.contains(&number));
+        for Delivery { number, notification, .. } in self.outbox.iter() {
+            let ids = |status| {
+                let alerts = notification.alerts.iter();
+                alerts.filter(|alert| alert.status(notification.decided_at) == status).map(Alert::fingerprint).collect()
+            };
+            let told = Told {
+                at: notification.decided_at,
+                firing: ids(AlertStatus::Firing),
+                resolved: ids(AlertStatus::Resolved),
+            };
+            let target = (notification.receiver.clone(), notification.integration);
+            self.groups.note_waiting(&notification.group_key, &target, *number, told);
+        }
     }
 
     /// An engine that runs by `plan` and knows of nothing yet.
@@ -219,7 +233,7 @@ impl Engine {
         }
         match change {
             Change::BecameFiring => self.route_firing(id, &alert, true, call),
-            Change::Updated | Change::RegainedData if alert.state == AlertState::Firing => {
+            Change::Updated | Change::HoldsAgain | Change::RegainedData if alert.state == AlertState::Firing => {
                 self.route_firing(id, &alert, false, call);
             }
             Change::Resolved | Change::Expired | Change::BackToPending => {
@@ -247,34 +261,36 @@ impl Engine {
     }
 
     fn route_firing(&mut self, id: RuleId, alert: &ActiveAlert, durable: bool, call: &mut Call<'_>) {
-        let labels = self.routed_labels(alert);
-        let fingerprint = labels.fingerprint();
-        let known = self.groups.alert(fingerprint).filter(|known| known.status(call.now) == AlertStatus::Firing);
-        let starts_at = known.map_or(alert.fired_at.unwrap_or(call.now), |known| known.starts_at);
-        let routed = Alert {
-            labels,
-            annotations: alert.annotations.clone(),
-            starts_at,
-            ends_at: None,
-            updated_at: call.now,
-            generator_url: self.generator_url(alert),
-            trace: alert.trace,
-        };
-        let sources = self.sources.entry(fingerprint).or_default();
-        let durable = sources.insert(id) || durable;
+        let routed = self.routed(alert, call.now);
+        self.sources.entry(routed.fingerprint()).or_default().insert(id);
         if durable {
-            let sources = sources.iter().copied().collect();
-            call.persist(keep::routed(&Routed { alert: routed.clone(), sources }));
+            call.persist(keep::routed(&routed));
         }
         self.upsert(routed, call);
     }
 
+    /// A rule's alert as it is routed while it fires.
+    fn routed(&self, alert: &ActiveAlert, now: Timestamp) -> Alert {
+        let labels = self.routed_labels(alert);
+        let known = self.groups.alert(labels.fingerprint()).filter(|known| known.status(now) == AlertStatus::Firing);
+        Alert {
+            starts_at: known.map_or(alert.fired_at.unwrap_or(now), |known| known.starts_at),
+            labels,
+            annotations: alert.annotations.clone(),
+            ends_at: None,
+            updated_at: now,
+            generator_url: self.generator_url(alert),
+            trace: alert.trace,
+        }
+    }
+
     fn route_end(&mut self, id: RuleId, alert: &ActiveAlert, change: Change, at: Timestamp, call: &mut Call<'_>) {
         let fingerprint = self.routed_labels(alert).fingerprint();
-        let sources = self.sources.entry(fingerprint).or_default();
-        sources.remove(&id);
-        if !sources.is_empty() {
-            return;
+        if let Some(sources) = self.sources.get_mut(&fingerprint) {
+            sources.remove(&id);
+            if !sources.is_empty() {
+                return;
+            }
         }
         self.sources.remove(&fingerprint);
         let Some(known) = self.groups.alert(fingerprint) else { return };
@@ -287,7 +303,7 @@ impl Engine {
             annotations.set("watchbell_resolution", &note);
             ended.annotations = annotations.finish();
         }
-        call.persist(keep::routed(&Routed { alert: ended.clone(), sources: Vec::new() }));
+        call.persist(keep::routed(&ended));
         self.upsert(ended, call);
     }
 
@@ -307,22 +323,24 @@ impl Engine {
     /// Looks at the groups whose time has come, and hands out the deliveries whose time has come.
     fn run_due(&mut self, call: &mut Call<'_>) {
         let flushed = self.groups.flush_due(&self.tree, call.now, &integrations_of(&self.receivers));
-        let any_flushed = !flushed.is_empty();
         for (key, decisions) in flushed {
             for decision in decisions {
                 self.take_decision(decision, call);
             }
             self.settle_group(&key, call);
         }
-        if any_flushed {
-            self.forget_alerts(call);
-        }
-        for delivery in self.outbox.take_due(call.now) {
-            match self.still_configured(&delivery.notification) {
-                true => call.out.push(Effect::Send(Box::new(delivery))),
-                false => {
-                    let error = "the receiver is configured no more".to_owned();
-                    self.take_attempt(delivery.number, Outcome::Rejected { error }, call);
+        loop {
+            let due = self.outbox.take_due(call.now);
+            if due.is_empty() {
+                break;
+            }
+            for delivery in due {
+                match self.still_configured(&delivery.notification) {
+                    true => call.out.push(Effect::Send(Box::new(delivery))),
+                    false => {
+                        let error = "the receiver is configured no more".to_owned();
+                        self.take_attempt(delivery.number, Outcome::Rejected { error }, call);
+                    }
                 }
             }
         }
@@ -383,15 +401,15 @@ impl Engine {
         let Delivery { notification, .. } = &delivery;
         let target = (notification.receiver.clone(), notification.integration);
         self.groups.note_settled(&notification.group_key, &target, number, delivered);
-        call.persist(keep::delivery_gone(number));
         let notice = notice(&delivery);
         let kind = match delivered {
             true => EventKind::Delivered(notice),
             false => EventKind::Abandoned { notice, error: delivery.last_error.clone().unwrap_or_default() },
         };
         call.emit(notification.trace, kind);
+        // The group first: between the two records the delivery is made again under its key, and not forgotten.
         self.settle_group(&notification.group_key, call);
-        self.forget_alerts(call);
+        call.persist(keep::delivery_gone(number));
     }
 
     /// Forgets what the group needs no more, and writes down what is left of it.
@@ -402,11 +420,11 @@ impl Engine {
             None if forgotten.group => call.persist(keep::group_gone(key)),
             None => {}
         }
+        self.forget_alerts(forgotten.alerts, call);
     }
 
-    fn forget_alerts(&mut self, call: &mut Call<'_>) {
-        for fingerprint in self.groups.forget_alerts(call.now) {
-            self.sources.remove(&fingerprint);
+    fn forget_alerts(&mut self, candidates: Vec<Fingerprint>, call: &mut Call<'_>) {
+        for fingerprint in self.groups.forget_alerts(&self.tree, call.now, candidates) {
             call.persist(keep::routed_gone(fingerprint));
         }
     }
@@ -428,38 +446,54 @@ impl Engine {
         for id in gone {
             self.retire(id, call);
         }
+        self.reconcile(call);
         self.groups.reroute(&self.tree, call.now);
-        let keys: BTreeMap<String, Record> =
-            self.groups.iter().map(|group| (group.key.clone(), keep::group(group))).collect();
-        for (_, record) in keys {
-            call.persist(record);
+        for group in self.groups.iter() {
+            call.persist(keep::group(group));
         }
+        let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();
+        self.forget_alerts(all, call);
+    }
+
+    /// Makes the routed alerts agree with what the rules say fires: after a change of rules or of the external labels, and
+    /// where the records of one decision were written in part.
+    fn reconcile(&mut self, call: &mut Call<'_>) {
+        let mut sources: BTreeMap<Fingerprint, BTreeSet<RuleId>> = BTreeMap::new();
+        let mut unrouted: Vec<Alert> = Vec::new();
+        for (id, state) in &self.states {
+            for (_, alert) in state.alerts().filter(|(_, alert)| alert.state == AlertState::Firing) {
+                let fingerprint = self.routed_labels(alert).fingerprint();
+                let known = self.groups.alert(fingerprint);
+                if known.is_none_or(|known| known.status(call.now) == AlertStatus::Resolved) {
+                    unrouted.push(self.routed(alert, call.now));
+                }
+                sources.entry(fingerprint).or_default().insert(*id);
+            }
+        }
+        let is_over = |alert: &&Alert| alert.ends_at.is_none() && !sources.contains_key(&alert.fingerprint());
+        let over: Vec<Alert> = self.groups.alerts().filter(is_over).cloned().collect();
+        let now = call.now;
+        let ended = over.into_iter().map(|alert| Alert { ends_at: Some(now), updated_at: now, ..alert });
+        for alert in ended.chain(unrouted) {
+            call.persist(keep::routed(&alert));
+            self.groups.restore_alert(alert);
+        }
+        self.sources = sources;
     }
 
     /// The alerts of a rule that is gone go over to a rule of the same name that takes them for its own, or end.
     fn retire(&mut self, id: RuleId, call: &mut Call<'_>) {
         let Some(state) = self.states.remove(&id) else { return };
-        let alerts: Vec<ActiveAlert> = state.alerts().map(|(_, alert)| alert.clone()).collect();
         let mut firing = 0;
-        for alert in alerts {
-            call.persist(keep::rule_alert_gone(id, alert.labels.fingerprint()));
-            if let Some(heir) = self.heir(&alert) {
-                call.persist(keep::rule_alert(heir, &alert));
-                let fingerprint = self.routed_labels(&alert).fingerprint();
-                let sources = self.sources.entry(fingerprint).or_default();
-                if sources.remove(&id) {
-                    sources.insert(heir);
-                    let sources = sources.iter().copied().collect();
-                    if let Some(alert) = self.groups.alert(fingerprint).cloned() {
-                        call.persist(keep::routed(&Routed { alert, sources }));
-                    }
+        for (fingerprint, alert) in state.alerts() {
+            match self.heir(alert) {
+                Some(heir) => {
+                    call.persist(keep::rule_alert(heir, alert));
+                    self.states.entry(heir).or_default().restore(alert.clone());
                 }
-                self.states.entry(heir).or_default().restore(alert);
-            } else if alert.state == AlertState::Firing {
-                firing += 1;
-                let now = call.now;
-                self.route_end(id, &alert, Change::Resolved, now, call);
+                None => firing += usize::from(alert.state == AlertState::Firing),
             }
+            call.persist(keep::rule_alert_gone(id, *fingerprint));
         }
         call.emit(TraceId::NONE, EventKind::RuleRemoved { firing });
     }

@@ -38,7 +38,7 @@ pub enum Withheld {
     AlreadyTold,
     /// Only ends of alerts are new, and it does not want those.
     ResolvedNotWanted,
-    /// Earlier notifications still wait for it; it is told as soon as they are through.
+    /// Earlier notifications still wait for it; it is told at the first look after they are through.
     Waiting,
 }
 

@@ -45,7 +45,7 @@ pub struct ActiveAlert {
     pub query_labels: Labels,
     /// What it says.
     pub annotations: Labels,
-    /// The value at the last evaluation that saw it; NaN is written as `null`.
+    /// The value at the last evaluation that saw it; in JSON it is a text, which has NaN and the infinities.
     #[serde(with = "float")]
     pub value: f64,
     /// Where it is in its life.
@@ -124,6 +124,8 @@ pub enum Change {
     BecameFiring,
     /// It fires on, and says something new.
     Updated,
+    /// The expression holds again while `keep_firing_for` ran.
+    HoldsAgain,
     /// It ended before it fired.
     Dropped,
     /// It fires on although the expression does not hold: `keep_firing_for`.
@@ -212,7 +214,10 @@ impl RuleState {
         presence: &Presence,
     ) -> Result<Vec<Transition>, StepError> {
         let observed = by_fingerprint(observed)?;
-        self.check_limit(limit, &observed)?;
+        let found = observed.len();
+        if limit > 0 && found > limit {
+            return Err(StepError::Limit { found, limit });
+        }
         let mut transitions = Vec::new();
         let missing: Vec<Fingerprint> = self.alerts.keys().filter(|key| !observed.contains_key(key)).copied().collect();
         for fingerprint in missing {
@@ -222,14 +227,6 @@ impl RuleState {
             self.step_observed(rule, at, fingerprint, observation, &mut transitions);
         }
         Ok(transitions)
-    }
-
-    fn check_limit(&self, limit: usize, observed: &BTreeMap<Fingerprint, Observation>) -> Result<(), StepError> {
-        let kept = self.alerts.iter().filter(|(key, alert)| {
-            alert.state == AlertState::Firing && alert.keep_firing_since.is_some() && !observed.contains_key(key)
-        });
-        let found = observed.len() + kept.count();
-        if limit > 0 && found > limit { Err(StepError::Limit { found, limit }) } else { Ok(()) }
     }
 
     fn step_observed(
@@ -254,7 +251,9 @@ impl RuleState {
                 alert.query_labels = observation.query_labels;
                 if regained {
                     push(Change::RegainedData, alert);
-                } else if (updated || held) && alert.state == AlertState::Firing {
+                } else if held {
+                    push(Change::HoldsAgain, alert);
+                } else if updated && alert.state == AlertState::Firing {
                     push(Change::Updated, alert);
                 }
                 alert
@@ -356,14 +355,18 @@ fn missing(rule: &AlertingRule, at: Timestamp, alert: &mut ActiveAlert, presence
             if first { Missing::Changes(Change::LostData) } else { Missing::Remains }
         }
         (AlertState::Firing, None) => {
-            alert.lost_since = None;
+            let regained = alert.lost_since.take().is_some();
             let first = alert.keep_firing_since.is_none();
             let since = alert.keep_firing_since.unwrap_or(at);
             if at.since(since) >= rule.keep_firing_for {
                 return end(alert, at, Change::Resolved);
             }
             alert.keep_firing_since = Some(since);
-            if first { Missing::Changes(Change::KeptFiring) } else { Missing::Remains }
+            match (first, regained) {
+                (true, _) => Missing::Changes(Change::KeptFiring),
+                (false, true) => Missing::Changes(Change::RegainedData),
+                (false, false) => Missing::Remains,
+            }
         }
     }
 }
@@ -384,3 +387,6 @@ fn by_fingerprint(observed: Vec<Observation>) -> Result<BTreeMap<Fingerprint, Ob
     }
     Ok(by_fingerprint)
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,7 @@ fn line(kind: &EventKind) -> Option<(&'static str, String)> {
                 Change::KeptFiring => "kept",
                 Change::LostData => "no data",
                 Change::RegainedData => "data back",
+                Change::HoldsAgain => "holds",
                 Change::Expired => "expired",
                 Change::Updated | Change::Forgotten => return None,
             };

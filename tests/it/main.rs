@@ -1,5 +1,6 @@
 //! Tests of the whole product.
 
+mod engine;
 mod grammar;
 mod language;
 mod promql;
