@@ -380,3 +380,6 @@ fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labe
         departed: BTreeSet::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,7 @@ impl RuleState {
         self.alerts.contains_key(&alert)
     }
 
-    /// Takes in the result of the evaluation at `at`.
+    /// Takes in the result of the evaluation at `at`; the transitions are sorted by labels.
     ///
     /// # Errors
     ///
@@ -226,6 +226,7 @@ impl RuleState {
         for (fingerprint, observation) in observed {
             self.step_observed(rule, at, fingerprint, observation, &mut transitions);
         }
+        transitions.sort_by(|one, other| one.alert.labels.cmp(&other.alert.labels));
         Ok(transitions)
     }
 

@@ -95,9 +95,15 @@ fn line(kind: &EventKind) -> Option<(&'static str, String)> {
             let told =
                 ["summary", "description"].map(|name| annotations.get(name)).into_iter().find(|text| !text.is_empty());
             let summary = told.filter(|_| *change == Change::BecameFiring).map(|told| format!(": {told}"));
-            let name = labels.get(ALERT_NAME);
+            let mut detail = labels.get(ALERT_NAME).to_owned();
             let rest = labels.retain(|label| label != ALERT_NAME);
-            (word, format!("{name}{rest} value {value}{}", summary.unwrap_or_default()))
+            if !rest.is_empty() {
+                detail.push_str(&rest.to_string());
+            }
+            if was_seen(*change) {
+                detail.push_str(&format!(" value {value}"));
+            }
+            (word, detail + &summary.unwrap_or_default())
         }
         EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
         EventKind::RuleRecovered { rule } => ("works", rule.clone()),
@@ -109,6 +115,11 @@ fn line(kind: &EventKind) -> Option<(&'static str, String)> {
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
         EventKind::Abandoned { notice, error } => ("failed", format!("{}: {error}", told(notice))),
     })
+}
+
+/// Whether the evaluation saw the alert, so that its value is of that moment.
+fn was_seen(change: Change) -> bool {
+    matches!(change, Change::BecamePending | Change::BackToPending | Change::BecameFiring | Change::HoldsAgain)
 }
 
 fn told(notice: &Notice) -> String {

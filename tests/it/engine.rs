@@ -36,7 +36,8 @@ receivers:
   - name: quiet
     console_configs: [{send_resolved: false}]
 ";
-    let flat = "route: {receiver: default, group_by: [alertname], group_wait: 30s, group_interval: 1m, repeat_interval: 1h}";
+    let flat =
+        "route: {receiver: default, group_by: [alertname], group_wait: 30s, group_interval: 1m, repeat_interval: 1h}";
     let tree = "route:
   receiver: default
   group_by: [alertname]
@@ -47,7 +48,9 @@ receivers:
     - {matchers: [severity=page], receiver: pages, group_by: ['...'], continue: true}
     - {matchers: [host=~\"a|b\"], receiver: quiet, group_by: []}
 ";
-    let swapped = tree.replace("receiver: default", "receiver: pages").replace("receiver: pages, group", "receiver: default, group");
+    let swapped = tree
+        .replace("receiver: default", "receiver: pages")
+        .replace("receiver: pages, group", "receiver: default, group");
     let external = format!("{tree}\nglobal: {{external_labels: {{site: north}}}}\n");
     let variants = [
         (flat.to_owned(), rules("1m", "g")),

@@ -4,4 +4,6 @@ mod engine;
 mod grammar;
 mod language;
 mod promql;
+mod rehearsal;
 mod templates;
+mod tidy;

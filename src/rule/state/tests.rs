@@ -114,7 +114,10 @@ fn the_series_of_a_firing_alert() {
     step(&mut state, &rule(0, 0, NoData::Resolve), 90, Holds);
     let series: Vec<String> =
         alert_series(&state).into_iter().map(|(labels, value)| format!("{labels} {value}")).collect();
-    insta::assert_snapshot!(series.join("\n"), @"");
+    insta::assert_snapshot!(series.join("\n"), @r#"
+    ALERTS{alertname="A", alertstate="firing", host="a"} 1
+    ALERTS_FOR_STATE{alertname="A", host="a"} 90
+    "#);
 }
 
 #[test]
@@ -159,10 +162,7 @@ fn lost_data_are_no_end() {
     ];
     check(&rule(0, 0, keep), &by_default);
     check(&rule(0, 0, NoData::Resolve), &[(0, Holds, &[BecameFiring]), (60, Nothing, &[Resolved])]);
-    check(
-        &rule(0, 0, keep),
-        &[(0, Holds, &[BecameFiring]), (60, Nothing, &[LostData]), (120, Not, &[Resolved])],
-    );
+    check(&rule(0, 0, keep), &[(0, Holds, &[BecameFiring]), (60, Nothing, &[LostData]), (120, Not, &[Resolved])]);
     check(
         &rule(0, 300, keep),
         &[
