@@ -43,40 +43,112 @@ const DOWN: &str = "
 
 #[test]
 fn pending_firing_told_resolved() {
-    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 1x2 0x5 1x12"), @"");
+    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 1x2 0x5 1x12"), @r#"
+    2026-11-22T03:03:00Z  pending   Down{instance="a", severity="page"} value 0
+    2026-11-22T03:05:00Z  firing    Down{instance="a", severity="page"} value 0: a is down
+    2026-11-22T03:05:30Z  notify    team by console: 1 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:09:00Z  resolved  Down{instance="a", severity="page"}
+    2026-11-22T03:10:30Z  notify    team by console: 1 resolved, group {alertname="Down"} (all alerts resolved)
+
+    21m of samples, 22 evaluations (0 failed); fired: Down; notifications: 2
+    "#);
 }
 
 #[test]
 fn alerts_share_a_notification() {
     let samples = "up{instance=\"a\"} 1 0x7 1x9\nup{instance=\"b\"} 1 0x11 1x5\nup{instance=\"c\"} 1x4 0x12";
-    insta::assert_snapshot!(timeline(DOWN, samples), @"");
+    insta::assert_snapshot!(timeline(DOWN, samples), @r#"
+    2026-11-22T03:01:00Z  pending   Down{instance="a", severity="page"} value 0
+    2026-11-22T03:01:00Z  pending   Down{instance="b", severity="page"} value 0
+    2026-11-22T03:03:00Z  firing    Down{instance="a", severity="page"} value 0: a is down
+    2026-11-22T03:03:00Z  firing    Down{instance="b", severity="page"} value 0: b is down
+    2026-11-22T03:03:30Z  notify    team by console: 2 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:05:00Z  pending   Down{instance="c", severity="page"} value 0
+    2026-11-22T03:07:00Z  firing    Down{instance="c", severity="page"} value 0: c is down
+    2026-11-22T03:08:30Z  notify    team by console: 3 firing, group {alertname="Down"} (new alerts in group)
+    2026-11-22T03:09:00Z  resolved  Down{instance="a", severity="page"}
+    2026-11-22T03:13:00Z  resolved  Down{instance="b", severity="page"}
+    2026-11-22T03:13:30Z  notify    team by console: 1 firing, 2 resolved, group {alertname="Down"} (alerts resolved in group)
+
+    18m of samples, 19 evaluations (0 failed); fired: Down; notifications: 3
+    "#);
 }
 
 #[test]
 fn what_goes_on_is_told_again() {
-    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 0x50"), @"");
+    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 0x50"), @r#"
+    2026-11-22T03:00:00Z  pending   Down{instance="a", severity="page"} value 0
+    2026-11-22T03:02:00Z  firing    Down{instance="a", severity="page"} value 0: a is down
+    2026-11-22T03:02:30Z  notify    team by console: 1 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:22:30Z  notify    team by console: 1 firing, group {alertname="Down"} (repeat interval elapsed)
+    2026-11-22T03:42:30Z  notify    team by console: 1 firing, group {alertname="Down"} (repeat interval elapsed)
+
+    50m of samples, 51 evaluations (0 failed); fired: Down; notifications: 3
+    "#);
 }
 
 #[test]
 fn flapping_is_told_at_the_group_interval() {
     let rule = "      - {alert: Full, expr: 'used > 0.9', annotations: {description: 'at {{ $value | humanizePercentage }}'}}\n";
-    insta::assert_snapshot!(timeline(rule, "used 0.5 0.95 0.5 0.95 0.5 0.95 0.5 0.95 0.5x12"), @"");
+    insta::assert_snapshot!(timeline(rule, "used 0.5 0.95 0.5 0.95 0.5 0.95 0.5 0.95 0.5x12"), @r#"
+    2026-11-22T03:01:00Z  firing    Full value 0.95: at 95%
+    2026-11-22T03:01:30Z  notify    team by console: 1 firing, group {alertname="Full"} (first notification)
+    2026-11-22T03:02:00Z  resolved  Full
+    2026-11-22T03:03:00Z  firing    Full value 0.95: at 95%
+    2026-11-22T03:04:00Z  resolved  Full
+    2026-11-22T03:05:00Z  firing    Full value 0.95: at 95%
+    2026-11-22T03:06:00Z  resolved  Full
+    2026-11-22T03:06:30Z  notify    team by console: 1 resolved, group {alertname="Full"} (all alerts resolved)
+    2026-11-22T03:07:00Z  firing    Full value 0.95: at 95%
+    2026-11-22T03:07:30Z  notify    team by console: 1 firing, group {alertname="Full"} (first notification)
+    2026-11-22T03:08:00Z  resolved  Full
+    2026-11-22T03:12:30Z  notify    team by console: 1 resolved, group {alertname="Full"} (all alerts resolved)
+
+    20m of samples, 21 evaluations (0 failed); fired: Full; notifications: 4
+    "#);
 }
 
 #[test]
 fn kept_firing_over_a_short_calm() {
     let rule = "      - {alert: Full, expr: 'used > 0.9', keep_firing_for: 3m}\n";
-    insta::assert_snapshot!(timeline(rule, "used 0.5 0.95x1 0.5x1 0.95 0.5x9"), @"");
+    insta::assert_snapshot!(timeline(rule, "used 0.5 0.95x1 0.5x1 0.95 0.5x9"), @r#"
+    2026-11-22T03:01:00Z  firing    Full value 0.95
+    2026-11-22T03:01:30Z  notify    team by console: 1 firing, group {alertname="Full"} (first notification)
+    2026-11-22T03:03:00Z  kept      Full
+    2026-11-22T03:05:00Z  holds     Full value 0.95
+    2026-11-22T03:06:00Z  kept      Full
+    2026-11-22T03:09:00Z  resolved  Full
+    2026-11-22T03:11:30Z  notify    team by console: 1 resolved, group {alertname="Full"} (all alerts resolved)
+
+    15m of samples, 16 evaluations (0 failed); fired: Full; notifications: 2
+    "#);
 }
 
 #[test]
 fn lost_data_are_no_end() {
-    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 0x4 stale _x5 0x1 1x8\nup{instance=\"b\"} 1x21"), @"");
+    insta::assert_snapshot!(timeline(DOWN, "up{instance=\"a\"} 0x4 stale _x5 0x1 1x8\nup{instance=\"b\"} 1x21"), @r#"
+    2026-11-22T03:00:00Z  pending   Down{instance="a", severity="page"} value 0
+    2026-11-22T03:02:00Z  firing    Down{instance="a", severity="page"} value 0: a is down
+    2026-11-22T03:02:30Z  notify    team by console: 1 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:05:00Z  no data   Down{instance="a", severity="page"}
+    2026-11-22T03:11:00Z  data back Down{instance="a", severity="page"}
+    2026-11-22T03:13:00Z  resolved  Down{instance="a", severity="page"}
+    2026-11-22T03:17:30Z  notify    team by console: 1 resolved, group {alertname="Down"} (all alerts resolved)
+
+    21m of samples, 22 evaluations (0 failed); fired: Down; notifications: 2
+    "#);
 }
 
 #[test]
 fn an_error_in_the_middle_ends_nothing() {
     let rule = "      - {alert: Uneven, expr: 'left * on(job) right > 1'}\n";
     let samples = "left{job=\"a\"} 2x12\nright{job=\"a\"} 1x12\nright{job=\"a\", again=\"yes\"} _x3 1x2 stale _x6";
-    insta::assert_snapshot!(timeline(rule, samples), @"");
+    insta::assert_snapshot!(timeline(rule, samples), @r#"
+    2026-11-22T03:00:00Z  firing    Uneven{job="a"} value 2
+    2026-11-22T03:00:30Z  notify    team by console: 1 firing, group {alertname="Uneven"} (first notification)
+    2026-11-22T03:03:00Z  error     Uneven: found duplicate series for the match group {job="a"} on the right hand-side of the operation: [{__name__="right", again="yes", job="a"}, {__name__="right", job="a"}];many-to-many matching not allowed: matching labels must be unique on one side
+    2026-11-22T03:06:00Z  works     Uneven
+
+    12m of samples, 13 evaluations (3 failed); fired: Uneven; notifications: 1
+    "#);
 }
