@@ -242,7 +242,7 @@ impl World {
             let holds = |host: &&&str| {
                 self.holding.contains(&(rule.alert.clone(), (**host).to_owned())) && !self.lost.contains(**host)
             };
-            let result = HOSTS.iter().filter(holds).map(|host| observe(host)).collect();
+            let result = HOSTS.iter().filter(holds).map(observe).collect();
             let present = HOSTS.iter().filter(|host| !self.lost.contains(**host));
             let presence = Presence::Known(present.map(|host| Labels::from_pairs([("host", *host)])).collect());
             let result = match self.crashes && self.chance.one_in(20) {
