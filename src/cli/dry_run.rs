@@ -94,7 +94,7 @@ pub(super) fn run(args: DryRunArgs) -> anyhow::Result<ExitCode> {
 fn read_fixture(path: &PathBuf) -> anyhow::Result<Batch> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the fixture `{}`", path.display()))?;
     let name = path.to_string_lossy();
-    fixture::read(&name, &bytes).map_err(|error: formats::FormatError| anyhow::anyhow!("{name}:{error}"))
+    fixture::read(&name, &bytes).map_err(|error: formats::FormatError| anyhow::anyhow!("{name}: {error}"))
 }
 
 fn is_met(expected: &str, timeline: &Timeline) -> bool {

@@ -29,7 +29,7 @@ struct LogArgs {
     #[arg(long, global = true, value_enum, default_value_t = LogFormatArg::Text)]
     log_format: LogFormatArg,
     /// What is logged: a level, or directives such as `info,watchbell::shell=debug` (default info, or RUST_LOG)
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
     log_level: Option<String>,
 }
 
@@ -47,6 +47,29 @@ enum Verb {
     Check(check::CheckArgs),
     /// Play recorded samples through rules and routes on a simulated clock, and show what would have happened
     DryRun(dry_run::DryRunArgs),
+}
+
+/// A single word must be a level: directives take any other for the name of a module, and log nothing else.
+fn log_level(text: &str) -> anyhow::Result<String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_level =
+        ["off", "error", "warn", "info", "debug", "trace"].iter().any(|level| text.eq_ignore_ascii_case(level));
+    if is_word && !is_level && !text.eq_ignore_ascii_case("watchbell") {
+        anyhow::bail!("no such level; use off, error, warn, info, debug or trace");
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether the output could not be written because its reader has gone, as behind `| head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = match (cause.downcast_ref::<std::io::Error>(), cause.downcast_ref::<serde_json::Error>()) {
+            (Some(error), _) => Some(error.kind()),
+            (None, Some(error)) => error.io_error_kind(),
+            (None, None) => None,
+        };
+        kind == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// Reads the command line and runs what it names.
@@ -72,6 +95,9 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
     };
     outcome.unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("error: {error:#}");
         ExitCode::from(2)
     })

@@ -1,5 +1,9 @@
 //! Tests of the whole product.
 
+#[cfg(feature = "shell")]
+mod cli;
+#[cfg(feature = "shell")]
+mod docs;
 mod engine;
 mod grammar;
 mod language;
