@@ -26,10 +26,10 @@ struct Cli {
 #[derive(Debug, Args)]
 struct LogArgs {
     /// How log lines are written to standard error
-    #[arg(long, global = true, value_enum, default_value_t = LogFormatArg::Text)]
+    #[arg(long, global = true, help_heading = "Logging", value_enum, default_value_t = LogFormatArg::Text)]
     log_format: LogFormatArg,
     /// What is logged: a level, or directives such as `info,watchbell::shell=debug` (default info, or RUST_LOG)
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = log_level)]
+    #[arg(long, global = true, help_heading = "Logging", value_name = "LEVEL", value_parser = log_level)]
     log_level: Option<String>,
 }
 

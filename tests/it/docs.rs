@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 use watchbell::config::{MemoryFiles, check};
@@ -16,6 +17,9 @@ use watchbell::model::render_text;
 const KINDS: [&str; 6] = ["console", "yaml config", "yaml rules", "text", "json", "sh"];
 /// The files that examples of configurations may name.
 const FILES: [&str; 4] = ["rules/host.yml", "/etc/watchbell/rules/team.yml", "templates/own.tmpl", "pager.yml"];
+
+/// Held by whoever may write documents, so that two tests do not write the same one.
+static WRITING: Mutex<()> = Mutex::new(());
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,6 +122,7 @@ fn replay(block: &str) -> String {
 
 #[test]
 fn commands_show_what_they_print() {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     for path in documents() {
         let mut document = String::new();
         for piece in pieces(&read(&path)) {
@@ -299,6 +304,7 @@ fn signature(function: &watchbell::lang::Function) -> String {
 
 #[test]
 fn every_function_is_listed() {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = "docs/reference/functions.md";
     let page = read(path);
     let (head, table) = page.split_once("|---|---|---|\n").expect("a table");
