@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Input, RuleError, RuleView};
 use crate::eval::{self, Element, Value};
-use crate::lang::{self, Expr, ExprKind};
+use crate::lang::{self, Expr};
 use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
 use crate::rule::{
     AlertingRule, Group, NoData, Observation, Presence, RecordingRule, Rule, RuleId, observe, recorded_labels,
@@ -223,15 +223,12 @@ impl<W: World> Evaluation<'_, W> {
         if self.run.active.as_ref().is_some_and(|active| active.contains(labels)) && rule.hold_for.is_zero() {
             return TraceId::NONE;
         }
-        let mut found = TraceId::NONE;
-        rule.expr.walk(&mut |expr| {
-            let ExprKind::Selector(selector) = &expr.kind else { return };
-            let mut narrow = selector.matchers.clone();
+        let traces = rule.expr.selectors().into_iter().filter_map(|reach| {
+            let mut narrow = reach.selector.matchers.clone();
             narrow.extend(labels.iter().map(|(name, value)| Matcher::equal(name, value)));
-            let trace = self.world.last_trace(&narrow).or_else(|| self.world.last_trace(&selector.matchers));
-            found = trace.filter(|_| !found.is_some()).unwrap_or(found);
+            self.world.last_trace(&narrow).or_else(|| self.world.last_trace(&reach.selector.matchers))
         });
-        found
+        traces.into_iter().find(|trace| trace.is_some()).unwrap_or(TraceId::NONE)
     }
 
     /// For which label sets there are data; asked only when an alert is missing from the result.

@@ -11,3 +11,4 @@ mod promql;
 mod rehearsal;
 mod templates;
 mod tidy;
+mod traces;
