@@ -271,10 +271,11 @@ fn every_verb_has_its_help() {
 #[test]
 fn every_decision_record_is_listed() {
     let index = read("docs/adr/README.md");
+    let numbered = Regex::new(r"^\d{4}-[a-z-]+\.md$").expect("valid");
     for path in documents().iter().filter_map(|path| path.strip_prefix("docs/adr/")).filter(|name| *name != "README.md")
     {
         assert!(index.contains(&format!("({path})")), "docs/adr/README.md does not list {path}");
-        assert!(Regex::new(r"^\d{4}-[a-z-]+\.md$").expect("valid").is_match(path), "{path}");
+        assert!(numbered.is_match(path), "{path}");
         for part in ["**Context.**", "**Decision.**", "**Consequences.**"] {
             assert!(read(&format!("docs/adr/{path}")).contains(part), "docs/adr/{path} lacks {part}");
         }
@@ -294,10 +295,10 @@ fn signature(function: &watchbell::lang::Function) -> String {
     for argument in arguments.iter_mut().skip(required) {
         *argument = format!("[{argument}]");
     }
-    if function.variadic == Variadic::Repeat {
-        if let Some(last) = arguments.last_mut() {
-            last.push_str("...");
-        }
+    if function.variadic == Variadic::Repeat
+        && let Some(last) = arguments.last_mut()
+    {
+        last.push_str("...");
     }
     format!("| `{}({})` | {} |", function.name, arguments.join(", "), word(&function.returns))
 }
