@@ -211,6 +211,7 @@ mod tests {
     #[test]
     fn nearest_names() {
         assert_eq!(nearest("sumary", ["summary", "severity"]), Some("summary"));
+        assert_eq!(nearest("rat", ["rad", "rate"]), Some("rate"), "of equals the one that it begins");
         assert_eq!(nearest("xyz", ["summary"]), None);
     }
 }

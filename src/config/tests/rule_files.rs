@@ -16,7 +16,7 @@ fn an_error_in_a_block_scalar_has_its_caret() {
     8 |             rat(http_requests_total[5m])
       |             ^^^
       |
-      = help: did you mean `rad`?
+      = help: did you mean `rate`?
     "##);
     insta::assert_snapshot!(rules(
         "groups:\n- name: a\n  rules:\n  - record: a:b\n    expr: >-\n      sum(up)\n\n      == on(\n  - record: x\n    expr: 'label_replace(up, \"a\", \"ünï\", \"b\", \"c\") + summ(x)'\n"
