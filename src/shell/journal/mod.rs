@@ -50,6 +50,12 @@ pub enum JournalError {
         /// The segment.
         path: PathBuf,
     },
+    /// Entries that waited to be synced are in a segment that could not be.
+    #[error("entries in {} could not be made durable", folder.display())]
+    Lost {
+        /// The journal's folder.
+        folder: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{doing} {}: {source}", path.display())]
     Io {

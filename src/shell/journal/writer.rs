@@ -34,6 +34,8 @@ pub struct Journal {
     active: Option<Active>,
     next_number: u64,
     dropped_for_size: u64,
+    /// Entries since the last [`Journal::sync`] are in a segment that ended without being synced.
+    unsynced_lost: bool,
     scratch: Vec<u8>,
 }
 
@@ -53,6 +55,8 @@ struct Active {
     bytes: u64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// Whether it has entries that are not synced.
+    is_unsynced: bool,
 }
 
 impl Journal {
@@ -77,6 +81,7 @@ impl Journal {
             active: None,
             next_number: numbers.last().map_or(1, |last| last.saturating_add(1)),
             dropped_for_size: 0,
+            unsynced_lost: false,
             scratch: Vec::new(),
         };
         if let Some((last, older)) = numbers.split_last() {
@@ -123,7 +128,7 @@ impl Journal {
             set.map_err(JournalError::io("cannot cut", &path))?;
         }
         file.seek(SeekFrom::End(0)).map_err(failed())?;
-        self.active = Some(Active { path, file, bytes: scanner.good_bytes, first, last });
+        self.active = Some(Active { path, file, bytes: scanner.good_bytes, first, last, is_unsynced: false });
         Ok(())
     }
 
@@ -132,8 +137,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// An entry that is too large; a failing disk: then the entry is not in the journal, and what was appended since the last
-    /// sync may not be durable.
+    /// An entry that is too large; a failing disk: then the entry is not in the journal. If that costs entries which were
+    /// appended since the last sync, the next [`Journal::sync`] says so.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
         if entry.payload.len() > ENTRY_BYTES_MAX {
             return Err(JournalError::EntryTooLarge { bytes: entry.payload.len(), limit: ENTRY_BYTES_MAX });
@@ -142,7 +147,7 @@ impl Journal {
         entry.encode(&mut self.scratch);
         let length = self.scratch.len() as u64;
         if self.active.as_ref().is_some_and(|active| self.is_full(active, length, entry.received_at)) {
-            self.sync()?;
+            self.sync_active()?;
             self.seal();
         }
         let mut active = match self.active.take() {
@@ -162,6 +167,7 @@ impl Journal {
         active.bytes += length;
         active.first = active.first.or(Some(entry.received_at));
         active.last = active.last.max(Some(entry.received_at));
+        active.is_unsynced = true;
         self.active = Some(active);
         if self.scratch.capacity() > SCRATCH_BYTES_KEPT {
             self.scratch = Vec::new();
@@ -170,15 +176,27 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes every appended entry durable.
+    /// Makes every entry durable that was appended since the last call.
     ///
     /// # Errors
     ///
-    /// A failing disk: then what was appended since the last sync may be lost, and the next entry begins a new segment.
+    /// A failing disk, now or when a segment ended since the last call: then what was appended since that call may be lost,
+    /// and what comes next is judged anew.
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        let Some(active) = &self.active else { return Ok(()) };
+        let synced = self.sync_active();
+        let is_lost = std::mem::take(&mut self.unsynced_lost);
+        synced?;
+        if is_lost { Err(JournalError::Lost { folder: self.folder.clone() }) } else { Ok(()) }
+    }
+
+    /// Syncs the active segment; ends it if that fails.
+    fn sync_active(&mut self) -> Result<(), JournalError> {
+        let Some(active) = &mut self.active else { return Ok(()) };
         match active.file.sync_data() {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                active.is_unsynced = false;
+                Ok(())
+            }
             Err(source) => {
                 let path = active.path.clone();
                 self.seal();
@@ -224,30 +242,38 @@ impl Journal {
             .open(&path)
             .map_err(JournalError::io("cannot create", &path))?;
         self.next_number = self.next_number.saturating_add(1);
-        file.write_all(&HEADER).map_err(JournalError::io("cannot write", &path))?;
-        sync_folder(&self.folder)?;
-        Ok(Active { path, file, bytes: HEADER.len() as u64, first: None, last: None })
+        let header = file.write_all(&HEADER).map_err(JournalError::io("cannot write", &path));
+        if let Err(error) = header.and_then(|()| sync_folder(&self.folder)) {
+            self.discard(path);
+            return Err(error);
+        }
+        Ok(Active { path, file, bytes: HEADER.len() as u64, first: None, last: None, is_unsynced: false })
+    }
+
+    /// Removes a segment that could not be begun, so that a full disk does not fill with empty files. One that stays is
+    /// kept count of.
+    fn discard(&mut self, path: PathBuf) {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "empty journal segment not removed");
+            self.sealed.push(Sealed { path, bytes: HEADER.len() as u64, first: None, last: None });
+        }
     }
 
     fn seal(&mut self) {
-        if let Some(Active { path, bytes, first, last, .. }) = self.active.take() {
+        if let Some(Active { path, bytes, first, last, is_unsynced, .. }) = self.active.take() {
+            self.unsynced_lost |= is_unsynced;
             self.sealed.push(Sealed { path, bytes, first, last });
         }
     }
 
     /// Whether the oldest sealed segment holds nothing received at or after `time`. Where its last entry is not known, the
-    /// first of the next segment stands for it.
+    /// first entry known to be newer stands for it; segments of which nothing can be read are passed over.
     fn oldest_ends_before(&self, time: Timestamp) -> bool {
-        let Some(oldest) = self.sealed.first() else { return false };
-        let next_first = match self.sealed.get(1) {
-            Some(next) => next.first,
-            None => self.active.as_ref().and_then(|active| active.first),
-        };
-        match oldest.last.or(next_first.max(oldest.first)) {
-            Some(end) => end < time && (oldest.last.is_some() || next_first.is_some()),
-            // Nothing in it can be read, and something newer is as old as that already.
-            None => self.sealed.get(1).is_some_and(|next| next.last.or(next.first).is_some_and(|end| end < time)),
-        }
+        let Some((oldest, newer)) = self.sealed.split_first() else { return false };
+        let active_first = self.active.as_ref().and_then(|active| active.first);
+        let newer_first = newer.iter().find_map(|sealed| sealed.first).or(active_first);
+        let end = oldest.last.or_else(|| newer_first.map(|first| oldest.first.map_or(first, |own| own.max(first))));
+        end.is_some_and(|end| end < time)
     }
 
     fn drop_beyond_size(&mut self) {
@@ -282,4 +308,89 @@ impl Journal {
 
 fn sync_folder(folder: &Path) -> Result<(), JournalError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(JournalError::io("cannot sync", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TraceId;
+    use crate::shell::journal::EntryKind;
+
+    fn entry(second: i64) -> Entry {
+        let received_at = Timestamp::from_seconds(second);
+        Entry { kind: EntryKind::JsonLines, received_at, trace: TraceId::NONE, payload: b"{}".to_vec() }
+    }
+
+    /// A journal of one synced and one unsynced entry.
+    fn journal(folder: &Path) -> Journal {
+        let mut journal = Journal::open(folder, JournalLimits::default()).expect("opened");
+        journal.append(&entry(1)).expect("appended");
+        journal.sync().expect("synced");
+        journal.append(&entry(2)).expect("appended");
+        journal
+    }
+
+    /// `/dev/null` takes bytes but cannot be synced, `/dev/full` cannot even be cut.
+    fn replace_file(journal: &mut Journal, device: &str) {
+        let file = File::options().read(true).write(true).open(device).expect("a device");
+        journal.active.as_mut().expect("a segment").file = file;
+    }
+
+    #[test]
+    fn entries_lost_before_the_closing_sync_fail_it_once() {
+        for (device, second) in [("/dev/null", 10_000), ("/dev/full", 3)] {
+            let folder = tempfile::tempdir().expect("folder");
+            let mut journal = journal(folder.path());
+            replace_file(&mut journal, device);
+            journal.append(&entry(second)).expect_err("the segment cannot be ended or written");
+            journal.append(&entry(second)).expect("a new segment");
+            journal.sync().expect_err("the entry before is not durable");
+            journal.append(&entry(second)).expect("appended");
+            journal.sync().expect("what came after is durable");
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_told_once() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut journal = journal(folder.path());
+        replace_file(&mut journal, "/dev/null");
+        journal.sync().expect_err("not durable");
+        journal.sync().expect("nothing is waiting");
+    }
+
+    #[test]
+    fn synced_entries_are_not_lost_with_their_segment() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut journal = journal(folder.path());
+        journal.sync().expect("synced");
+        replace_file(&mut journal, "/dev/full");
+        journal.append(&entry(3)).expect_err("cannot be written");
+        journal.sync().expect("nothing else was waiting");
+    }
+
+    #[test]
+    fn segments_without_entries_do_not_hold_up_pruning() {
+        let folder = tempfile::tempdir().expect("folder");
+        for number in 1..=3 {
+            fs::write(path_of(folder.path(), number), b"").expect("written");
+        }
+        let mut journal = Journal::open(folder.path(), JournalLimits::default()).expect("opened");
+        journal.append(&entry(1)).expect("appended");
+        assert_eq!(journal.prune(Timestamp::from_seconds(1)).expect("pruned"), 0);
+        journal.append(&entry(10_000)).expect("appended");
+        assert_eq!(journal.prune(Timestamp::from_seconds(5000)).expect("pruned"), 3);
+        assert_eq!(journal.stats().segments, 1);
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_begun_leaves_no_file() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut journal = Journal::open(folder.path(), JournalLimits::default()).expect("opened");
+        let path = path_of(folder.path(), 1);
+        fs::write(&path, b"").expect("written");
+        journal.discard(path.clone());
+        assert!(!path.exists());
+        assert_eq!(journal.stats(), JournalStats::default());
+    }
 }
