@@ -22,6 +22,8 @@ pub const SNAPSHOTS_KEPT: usize = 3;
 const SNAPSHOT_VERSION: u64 = 1;
 /// The longest line: the longest value in base64, and room for its key.
 const LINE_BYTES_MAX: usize = VALUE_BYTES_MAX / 3 * 4 + (64 << 10);
+/// The longest header that is looked at to find the newest file.
+const HEADER_BYTES_MAX: u64 = 1 << 10;
 const NAME_START: &str = "state-";
 const NAME_END: &str = ".jsonl";
 
@@ -97,14 +99,14 @@ fn read_header(line: &str) -> Option<Result<u64, StoreError>> {
 }
 
 /// Writes a snapshot of `contents` into `folder`, durably and whole or not at all, and deletes all but the newest
-/// [`SNAPSHOTS_KEPT`]; says where it is.
+/// [`SNAPSHOTS_KEPT`]; says where it is. The newest are those of the highest sequence numbers, whatever the clock said.
 ///
 /// # Errors
 ///
 /// A file that cannot be written.
 pub fn write_snapshot(folder: &Path, now: Timestamp, contents: &Contents) -> Result<PathBuf, StoreError> {
     fs::create_dir_all(folder).map_err(StoreError::io("cannot create", folder))?;
-    let path = folder.join(format!("{NAME_START}{:020}{NAME_END}", now.millis().max(0)));
+    let path = folder.join(format!("{NAME_START}{:020}-{:020}{NAME_END}", contents.sequence, now.millis().max(0)));
     let temporary = path.with_extension("partial");
     let file = File::create(&temporary).map_err(StoreError::io("cannot create", &temporary))?;
     let mut writer = BufWriter::new(file);
@@ -113,7 +115,7 @@ pub fn write_snapshot(folder: &Path, now: Timestamp, contents: &Contents) -> Res
     synced.map_err(StoreError::io("cannot write", &temporary))?;
     fs::rename(&temporary, &path).map_err(StoreError::io("cannot rename", &temporary))?;
     sync_folder(folder)?;
-    for old in snapshots(folder).into_iter().skip(SNAPSHOTS_KEPT) {
+    for old in snapshots(folder).into_iter().filter(|old| *old != path).skip(SNAPSHOTS_KEPT - 1) {
         if let Err(error) = fs::remove_file(&old) {
             tracing::warn!(%error, path = %old.display(), "old snapshot not removed");
         }
@@ -142,7 +144,7 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("cannot sync", folder))
 }
 
-/// The snapshot files, newest first.
+/// The snapshot files, newest first: by the sequence number in their headers, then by name.
 fn snapshots(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_snapshot = |path: &PathBuf| {
@@ -150,9 +152,17 @@ fn snapshots(folder: &Path) -> Vec<PathBuf> {
             .and_then(|name| name.to_str())
             .is_some_and(|name| name.starts_with(NAME_START) && name.ends_with(NAME_END))
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_snapshot).collect();
-    paths.sort_unstable_by(|one, other| other.cmp(one));
-    paths
+    let paths = entries.flatten().map(|entry| entry.path()).filter(is_snapshot);
+    let mut snapshots: Vec<(Option<u64>, PathBuf)> = paths.map(|path| (sequence_of(&path), path)).collect();
+    snapshots.sort_unstable_by(|one, other| other.cmp(one));
+    snapshots.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The sequence number of a snapshot file; `None` if its header cannot be read.
+fn sequence_of(path: &Path) -> Option<u64> {
+    let mut line = String::new();
+    BufReader::new(File::open(path).ok()?.take(HEADER_BYTES_MAX)).read_line(&mut line).ok()?;
+    read_header(line.trim_end())?.ok()
 }
 
 #[derive(Deserialize)]
@@ -238,13 +248,13 @@ mod tests {
 
     use super::*;
 
-    fn contents(records: &[Record]) -> Contents {
-        Contents { sequence: 7, records: records.to_vec() }
+    fn contents(records: &[Record], sequence: u64) -> Contents {
+        Contents { sequence, records: records.to_vec() }
     }
 
     fn text_of(records: &[Record]) -> String {
         let mut text = Vec::new();
-        contents(records).export(&mut text).expect("written");
+        contents(records, 7).export(&mut text).expect("written");
         String::from_utf8(text).expect("text")
     }
 
@@ -296,13 +306,22 @@ mod tests {
     fn keeps_the_newest_and_skips_the_unreadable() {
         let folder = tempfile::tempdir().expect("folder");
         let record = |second: i64| put(RecordKind::Meta, "second", second.to_string());
+        // Named by the time alone, as they once were, and by a clock that was far ahead.
+        let old = Contents { sequence: 2, records: vec![record(0)] };
+        let mut file = File::create(folder.path().join("state-00000099999999999999.jsonl")).expect("created");
+        old.export(&mut file).expect("written");
         for second in 1..=5 {
-            write_snapshot(folder.path(), Timestamp::from_seconds(second), &contents(&[record(second)]))
-                .expect("written");
+            let path = write_snapshot(
+                folder.path(),
+                Timestamp::from_seconds(100 - second),
+                &contents(&[record(second)], second.unsigned_abs()),
+            )
+            .expect("written");
+            assert!(path.exists());
         }
         assert_eq!(snapshots(folder.path()).len(), SNAPSHOTS_KEPT);
         let (newest, found) = newest_snapshot(folder.path()).expect("found");
-        assert_eq!(found, contents(&[record(5)]));
+        assert_eq!(found, contents(&[record(5)], 5));
         fs::write(newest, "torn").expect("written");
         assert_eq!(newest_snapshot(folder.path()).expect("found").1.records, [record(4)]);
     }
@@ -320,7 +339,7 @@ mod tests {
                 records.push(put(kind, format!("t{text}"), text));
             }
             let text = text_of(&records);
-            prop_assert_eq!(Contents::import(&mut text.as_bytes()).expect("read"), contents(&records));
+            prop_assert_eq!(Contents::import(&mut text.as_bytes()).expect("read"), contents(&records, 7));
         }
 
         #[test]
