@@ -25,8 +25,15 @@ pub struct Notification {
     /// The labels of the route.
     #[serde(default)]
     pub route_labels: Labels,
-    /// The alerts, sorted; ends in the future do not show.
+    /// The alerts, sorted; ends in the future do not show. Within the bounds of [`Bounded`](super::Bounded), so that those
+    /// that fire come in first.
     pub alerts: Vec<Alert>,
+    /// How many more alerts the group has, that are left out.
+    #[serde(default)]
+    pub truncated: usize,
+    /// How many of those left out fire.
+    #[serde(default)]
+    pub truncated_firing: usize,
     /// When it was decided; alerts are firing or resolved as of then.
     pub decided_at: Timestamp,
     /// Why it is sent.
@@ -41,6 +48,13 @@ impl Notification {
     pub fn status(&self) -> AlertStatus {
         let firing = self.alerts.iter().any(|alert| alert.status(self.decided_at) == AlertStatus::Firing);
         if firing { AlertStatus::Firing } else { AlertStatus::Resolved }
+    }
+
+    /// How many alerts of the group fire and how many have ended, those left out included.
+    pub fn counts(&self) -> (usize, usize) {
+        let firing = self.alerts.iter().filter(|alert| alert.status(self.decided_at) == AlertStatus::Firing).count();
+        let ended = self.alerts.len() - firing;
+        (firing + self.truncated_firing, ended + self.truncated.saturating_sub(self.truncated_firing))
     }
 
     /// The key by which receivers recognise the group: the SHA-256 of the group key in hexadecimal.

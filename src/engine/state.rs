@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Notice, Plan, Record, RuleError, RuleView};
-use crate::deliver::{Delivery, Notification, Outbox, Outcome, Receiver, Settled};
+use crate::deliver::{Bounded, Delivery, Notification, Outbox, Outcome, Receiver, Settled};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp, TraceId, format_value};
 use crate::route::{Decision, Groups, Integrated, RouteTree, Told, Verdict};
 use crate::rule::{
@@ -102,12 +102,17 @@ impl Engine {
                 let alerts = notification.alerts.iter();
                 alerts.filter(|alert| alert.status(notification.decided_at) == status).map(Alert::fingerprint).collect()
             };
-            let told = Told {
+            let mut told = Told {
                 at: notification.decided_at,
                 firing: ids(AlertStatus::Firing),
                 resolved: ids(AlertStatus::Resolved),
             };
             let target = (notification.receiver.clone(), notification.integration);
+            if notification.truncated > 0 {
+                // Which were left out is known no more. What was known to fire stays so, and its end is told later.
+                let known = self.groups.told_firing_to(&notification.group_key, &target);
+                told.firing.extend(known.into_iter().filter(|alert| !told.resolved.contains(alert)));
+            }
             self.groups.note_waiting(&notification.group_key, &target, *number, told);
         }
     }
@@ -364,9 +369,10 @@ impl Engine {
         };
         let configured = self.receivers.get(&receiver).and_then(|receiver| receiver.integrations.get(integration));
         let channel = configured.map_or("", |integration| integration.channel.name()).to_owned();
-        let newest = alerts.iter().max_by_key(|alert| alert.updated_at);
+        let trace = alerts.iter().max_by_key(|alert| alert.updated_at).map(|alert| alert.trace).unwrap_or_default();
+        let Bounded { alerts, truncated, truncated_firing } = Bounded::new(alerts, call.now);
         let notification = Notification {
-            trace: newest.map(|alert| alert.trace).unwrap_or_default(),
+            trace,
             receiver,
             channel,
             integration,
@@ -374,6 +380,8 @@ impl Engine {
             group_labels,
             route_labels,
             alerts,
+            truncated,
+            truncated_firing,
             decided_at: call.now,
             reason,
         };
@@ -524,8 +532,7 @@ fn integrations_of(receivers: &HashMap<String, Receiver>) -> impl Fn(&str) -> Ve
 
 fn notice(delivery: &Delivery) -> Notice {
     let Delivery { notification, .. } = delivery;
-    let firing = |alert: &&Alert| alert.status(notification.decided_at) == AlertStatus::Firing;
-    let firing = notification.alerts.iter().filter(firing).count();
+    let (firing, resolved) = notification.counts();
     Notice {
         delivery: delivery.number,
         key: delivery.key.clone(),
@@ -536,7 +543,7 @@ fn notice(delivery: &Delivery) -> Notice {
         integration: notification.integration,
         reason: notification.reason,
         firing,
-        resolved: notification.alerts.len() - firing,
+        resolved,
         attempts: delivery.attempts,
     }
 }

@@ -149,6 +149,12 @@ impl Groups {
         group.recipients(integrations).into_iter().map(|recipient| flush.decide(group, recipient)).collect()
     }
 
+    /// The alerts that `target` will know as firing once everything decided is delivered.
+    pub fn told_firing_to(&self, group_key: &str, target: &Target) -> BTreeSet<Fingerprint> {
+        let ledger = self.groups.get(group_key).and_then(|group| group.ledger.get(target));
+        ledger.and_then(Ledger::latest).map(|told| told.firing.clone()).unwrap_or_default()
+    }
+
     /// Notes that `told` waits to be delivered to `target` as delivery `number`.
     pub fn note_waiting(&mut self, group_key: &str, target: &Target, number: u64, told: Told) {
         let Some(group) = self.groups.get_mut(group_key) else { return };

@@ -12,6 +12,8 @@ fn notification(group: &str, receiver: &str) -> Notification {
         group_labels: Labels::default(),
         route_labels: Labels::default(),
         alerts: Vec::new(),
+        truncated: 0,
+        truncated_firing: 0,
         decided_at: Timestamp::default(),
         reason: Reason::FirstNotification,
         trace: TraceId::NONE,

@@ -45,6 +45,8 @@ pub(super) fn notification() -> Notification {
             alert("a:9100", text, None),
             alert("bb:9100", Labels::from_pairs([("summary", "Load is high")]), Some(at("2026-11-22T02:58:30.5Z"))),
         ],
+        truncated: 0,
+        truncated_firing: 0,
         decided_at: at("2026-11-22T03:00:00.250Z"),
         reason: Reason::NewAlerts,
         trace: TraceId::NONE,

@@ -57,7 +57,7 @@ impl From<&AlertData> for PayloadAlert {
     }
 }
 
-/// The payload with at most `max_alerts` alerts; status and common labels are those of the whole group.
+/// The payload with at most `max_alerts` alerts; status and common labels are those of the whole notification.
 pub(super) fn render(config: &WebhookConfig, notification: &Notification, data: &NotificationData) -> WebhookPayload {
     let shown = if config.max_alerts == 0 { data.alerts.len() } else { config.max_alerts.min(data.alerts.len()) };
     WebhookPayload {
@@ -70,7 +70,7 @@ pub(super) fn render(config: &WebhookConfig, notification: &Notification, data: 
         external_url: data.external_url.clone(),
         version: "4",
         group_key: notification.group_key.clone(),
-        truncated_alerts: data.alerts.len() - shown,
+        truncated_alerts: data.alerts.len() - shown + notification.truncated,
     }
 }
 
@@ -177,5 +177,9 @@ mod tests {
         assert_eq!(payload["truncatedAlerts"], 1);
         assert_eq!(payload["alerts"].as_array().map(Vec::len), Some(1));
         assert_eq!(payload["status"], "firing");
+        let huge = Notification { truncated: 41, truncated_firing: 7, ..fixture::notification() };
+        let payload: serde_json::Value =
+            serde_json::from_str(&fixture::render_for(config(1), &huge).to_string()).expect("JSON");
+        assert_eq!(payload["truncatedAlerts"], 42);
     }
 }
