@@ -177,7 +177,7 @@ impl<W: World> Evaluation<'_, W> {
             self.run.active = Some(view.active.into_iter().collect());
             self.run.written = view.series.into_iter().map(|(labels, _)| labels).collect();
         }
-        let result = self.elements(&rule.expr).map(|elements| self.observations(rule, &elements));
+        let result = self.elements(&rule.expr).and_then(|elements| self.observations(rule, &elements));
         let presence = match &result {
             Ok(observed) => self.presence(rule, observed),
             Err(_) => Presence::Unknown,
@@ -189,7 +189,7 @@ impl<W: World> Evaluation<'_, W> {
         (ok, self.write(view.series))
     }
 
-    fn observations(&self, rule: &AlertingRule, elements: &[Element]) -> Vec<Observation> {
+    fn observations(&self, rule: &AlertingRule, elements: &[Element]) -> Result<Vec<Observation>, RuleError> {
         let options = &self.surroundings.options;
         let query = |text: &str| -> Result<Vec<QueryRow>, TemplateError> {
             let expr = lang::parse(text).map_err(|errors| TemplateError::new(errors.to_string()))?;
@@ -213,7 +213,7 @@ impl<W: World> Evaluation<'_, W> {
                 external_url: &self.surroundings.external_url,
                 at: self.at,
             };
-            observe(rule, &data, self.trace(rule, &labels), &query)
+            observe(rule, &data, self.trace(rule, &labels), &query).map_err(|error| RuleError(error.to_string()))
         };
         elements.iter().map(observe_one).collect()
     }

@@ -7,7 +7,7 @@ mod state;
 mod timetable;
 
 pub use definition::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
-pub use expand::{TemplateQuery, observe};
+pub use expand::{LabelError, TemplateQuery, observe};
 pub use series::{alert_labels, alert_series, recorded_labels};
 pub use state::{
     ActiveAlert, AlertState, Change, DuplicateLabels, Observation, PENDING_GRACE, Presence, RESOLVED_RETENTION,

@@ -152,3 +152,17 @@ fn an_error_in_the_middle_ends_nothing() {
     12m of samples, 13 evaluations (3 failed); fired: Uneven; notifications: 1
     "#);
 }
+
+#[test]
+fn a_label_that_fails_makes_no_other_alert() {
+    let rule = "      - {alert: Down, expr: up == 0, labels: {owner: '{{ (query \"owner\" | first).Labels.name }}'}}\n";
+    let samples = "up{instance=\"a\"} 0x9\nowner{name=\"ann\"} 1x3 stale _x2 1x4";
+    insta::assert_snapshot!(timeline(rule, samples), @r#"
+    2026-11-22T03:00:00Z  firing    Down{instance="a", owner="ann"} value 0
+    2026-11-22T03:00:30Z  notify    team by console: 1 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:04:00Z  error     Down: the template of label "owner" failed: error calling first: first() called on vector with no elements
+    2026-11-22T03:07:00Z  works     Down
+
+    11m of samples, 12 evaluations (3 failed); fired: Down; notifications: 1
+    "#);
+}
