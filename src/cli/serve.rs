@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::shell::clock::{Clock, Started};
-use crate::shell::service::{ServeError, ServeOptions, serve};
+use crate::shell::service::{Environment, ServeError, ServeOptions, serve};
 use crate::shell::telemetry::Ids;
 
 /// The service's arguments.
@@ -28,7 +28,7 @@ pub(super) fn run(args: ServeArgs, clock: Clock, ids: Ids, began: Started) -> an
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let options = ServeOptions { config: args.config, listen: args.listen, data: args.data };
-    let outcome = runtime.block_on(serve(options, clock, ids, began));
+    let outcome = runtime.block_on(serve(options, Environment { clock, ids, began }));
     // What is still blocked is of no use to anybody: everything durable was written by `serve`.
     runtime.shutdown_background();
     match outcome {

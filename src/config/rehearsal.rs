@@ -27,6 +27,7 @@ pub fn load_rehearsal(
         defaults.interval = loaded.plan.evaluation_interval;
     } else {
         loaded.plan.evaluation_interval = defaults.interval;
+        loaded.plan.engine.route = MainFile::default().route;
     }
     let mut groups = Vec::new();
     for path in rules {

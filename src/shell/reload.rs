@@ -46,9 +46,9 @@ impl Watcher {
     }
 
     /// Watches the folders of `files` and of `patterns`, and no others.
-    pub fn watch(&mut self, files: &[String], patterns: &[String]) {
+    pub fn watch<'a>(&mut self, files: impl Iterator<Item = &'a str>, patterns: &[String]) {
         let Some(debouncer) = &mut self.debouncer else { return };
-        let mut wanted: Vec<PathBuf> = files.iter().map(PathBuf::from).flat_map(|file| folders_of(&file)).collect();
+        let mut wanted: Vec<PathBuf> = files.flat_map(|file| folders_of(Path::new(file))).collect();
         wanted.extend(patterns.iter().map(|pattern| folder_before_wildcard(pattern)));
         wanted.sort();
         wanted.dedup();
@@ -93,18 +93,20 @@ fn folder_before_wildcard(pattern: &str) -> PathBuf {
 pub struct Contents(BTreeMap<String, Option<u64>>);
 
 impl Contents {
-    /// The contents of `files` and of whatever matches `patterns` now.
-    pub fn read(files: &[String], found: impl IntoIterator<Item = String>) -> Self {
-        let paths = files.iter().cloned().chain(found);
-        Contents(paths.map(|path| (path.clone(), hash_of(&path))).collect())
+    /// Notes what the file at `path` holds; `None` if it cannot be read.
+    pub fn note(&mut self, path: &str, content: Option<&[u8]>) {
+        let hash = content.map(|bytes| {
+            let mut hasher = std::collections::hash_map::DefaultHasher::new();
+            bytes.hash(&mut hasher);
+            hasher.finish()
+        });
+        self.0.insert(path.to_owned(), hash);
     }
-}
 
-fn hash_of(path: &str) -> Option<u64> {
-    let bytes = std::fs::read(path).ok()?;
-    let mut hasher = std::collections::hash_map::DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    Some(hasher.finish())
+    /// The paths of the files.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
 }
 
 #[cfg(test)]
@@ -121,18 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn touching_is_no_change_and_writing_is() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("a.yml");
-        let path = file.to_string_lossy().into_owned();
-        let read = || Contents::read(std::slice::from_ref(&path), []);
-        let absent = read();
-        std::fs::write(&file, "a").expect("written");
-        let first = read();
-        std::fs::write(&file, "a").expect("written");
-        assert_eq!(first, read());
-        std::fs::write(&file, "b").expect("written");
-        assert_ne!(first, read());
-        assert_ne!(absent, first);
+    fn the_same_content_is_no_change() {
+        let noted = |content: Option<&[u8]>| {
+            let mut contents = Contents::default();
+            contents.note("a.yml", content);
+            contents
+        };
+        assert_eq!(noted(Some(b"a")), noted(Some(b"a")));
+        assert_ne!(noted(Some(b"a")), noted(Some(b"b")));
+        assert_ne!(noted(None), noted(Some(b"")));
+        assert_ne!(noted(None), Contents::default());
     }
 }

@@ -1,6 +1,7 @@
 //! Whether Watchbell lives, is ready, and what it depends on.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,35 +11,41 @@ use serde_json::{Value, json};
 
 use super::App;
 use crate::shell::ingest::TargetHealth;
+use crate::shell::service::Status;
 
-/// The process answers, and so does the engine.
-pub(super) async fn live(State(app): State<App>) -> Response {
-    match app.decider.read(|_| ()).await {
-        Ok(()) => (StatusCode::OK, "Watchbell is healthy.\n").into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
+/// How long the engine may take to answer before it counts as stuck.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process answers; a process of which a part has ended stops as a whole. A full disk is no reason to be restarted: it
+/// shows in `ready`.
+pub(super) async fn live() -> Response {
+    (StatusCode::OK, "Watchbell is healthy.\n").into_response()
 }
 
-/// Everything has started, and the store takes decisions.
+/// Everything has started, and the store and the journal take what comes.
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let started = app.ready.load(Ordering::Acquire);
-    let store_works = app.statuses.snapshot().store.ok != Some(false);
-    match (started, store_works) {
-        (true, true) => (StatusCode::OK, "Watchbell is ready.\n").into_response(),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "Watchbell is starting.\n").into_response(),
-        (true, false) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Decisions cannot be written to the store.\n").into_response()
-        }
-    }
+    let snapshot = app.statuses.snapshot();
+    let works = |status: &Status| status.ok != Some(false);
+    let refusal = match (started, works(&snapshot.store), works(&snapshot.journal)) {
+        (true, true, true) => return (StatusCode::OK, "Watchbell is ready.\n").into_response(),
+        (false, _, _) => "Watchbell is starting.\n",
+        (true, false, _) => "Decisions cannot be written to the store.\n",
+        (true, true, false) => "Samples cannot be written to the journal.\n",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, refusal).into_response()
 }
 
 /// A summary with the status of each part.
 pub(super) async fn health(State(app): State<App>) -> Response {
     let snapshot = app.statuses.snapshot();
-    let counts = app.decider.read(|engine| (engine.alert_counts(), engine.deliveries().count())).await;
-    let engine_works = counts.is_ok();
+    let read = app.decider.read(|engine| (engine.alert_counts(), engine.deliveries().count()));
+    let counts = tokio::time::timeout(ENGINE_PATIENCE, read).await.ok().and_then(Result::ok);
+    let engine_works = counts.is_some();
     let ((pending, firing), undelivered) = counts.unwrap_or_default();
-    let stats = app.windows.read(|database| database.stats());
+    let windows = app.windows.clone();
+    let stats =
+        tokio::task::spawn_blocking(move || windows.read(|database| database.stats())).await.unwrap_or_default();
     let failing: Vec<&String> =
         snapshot.receivers.iter().filter(|(_, status)| status.ok == Some(false)).map(|(name, _)| name).collect();
     let works = engine_works && snapshot.store.ok != Some(false) && snapshot.journal.ok != Some(false);

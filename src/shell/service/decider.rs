@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
+use super::sentinel::Sentinel;
 use super::status::Statuses;
 use crate::deliver::Delivery;
 use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
 use crate::model::Timestamp;
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
-use crate::shell::storage::{Contents, Store, StoreError, write_snapshot};
+use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
 
 /// How many messages may wait for the engine.
@@ -110,7 +111,7 @@ impl Decider {
 }
 
 /// Opens a store.
-pub(super) type Reopen = Box<dyn Fn(Timestamp) -> Result<Box<dyn Store>, StoreError> + Send>;
+pub(super) type Reopen = Box<dyn Fn(Timestamp) -> Result<Opened, StoreError> + Send>;
 
 /// What the engine's thread works with.
 pub(super) struct Surround {
@@ -139,9 +140,11 @@ pub(super) fn start(
     engine: Engine,
     effects: Vec<Effect>,
     surround: Surround,
+    sentinel: Sentinel,
 ) -> std::io::Result<(Decider, JoinHandle<()>)> {
     let (queue, messages) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
+        let _sentinel = sentinel;
         let snapshot_at = surround.clock.now() + SNAPSHOT_INTERVAL;
         Loop { engine, messages, surround, pending: effects, pending_since: None, snapshot_at, snapshot_of: None }
             .run();
@@ -168,7 +171,9 @@ impl Loop {
             let go_on = match message {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.commit();
+                    if !self.commit() {
+                        return;
+                    }
                     self.wake();
                     if self.surround.clock.now() >= self.snapshot_at {
                         self.snapshot();
@@ -178,11 +183,13 @@ impl Loop {
                 Err(RecvTimeoutError::Disconnected) => false,
             };
             if !go_on {
-                self.commit();
-                return self.snapshot();
+                if self.commit() {
+                    self.snapshot();
+                }
+                return;
             }
-            if self.is_commit_due() {
-                self.commit();
+            if self.is_commit_due() && !self.commit() {
+                return;
             }
         }
     }
@@ -229,10 +236,12 @@ impl Loop {
     }
 
     /// Makes what was decided durable, then lets it act.
-    fn commit(&mut self) {
+    ///
+    /// Returns whether the engine may go on.
+    fn commit(&mut self) -> bool {
         self.pending_since = None;
         if self.pending.is_empty() {
-            return;
+            return true;
         }
         let mut records = Vec::new();
         let mut deliveries = Vec::new();
@@ -244,7 +253,9 @@ impl Loop {
                 Effect::Emit(event) => events.push(event),
             }
         }
-        self.persist(&latest(records));
+        if !self.persist(&latest(records)) {
+            return false;
+        }
         events.iter().for_each(|event| log(event));
         for delivery in deliveries {
             (self.surround.send)(delivery);
@@ -252,6 +263,7 @@ impl Loop {
         let (pending, firing) = self.engine.alert_counts();
         self.surround.metrics.set_alerts(pending, firing);
         self.surround.metrics.set_outbox(self.engine.deliveries().count());
+        true
     }
 
     /// Writes a snapshot, unless nothing was written since the last one.
@@ -276,9 +288,11 @@ impl Loop {
     }
 
     /// Writes `records`, again and again until it succeeds: nothing may act on a decision that could be lost.
-    fn persist(&mut self, records: &[Record]) {
+    ///
+    /// Returns whether the engine may go on.
+    fn persist(&mut self, records: &[Record]) -> bool {
         if records.is_empty() {
-            return;
+            return true;
         }
         let Surround { store, reopen, clock, metrics, statuses, .. } = &mut self.surround;
         loop {
@@ -286,9 +300,14 @@ impl Loop {
             let written = match store.as_mut() {
                 Some(store) => store.apply(records).map(|()| store.size_bytes()),
                 None => match reopen(clock.now()) {
-                    Ok(opened) => {
-                        *store = Some(opened);
+                    Ok(Opened { store: opened, recovery: None, .. }) => {
+                        *store = Some(Box::new(opened));
                         continue;
+                    }
+                    Ok(Opened { recovery: Some(_), .. }) => {
+                        // What is on disk now is older than what the engine holds: only a start brings them together.
+                        error!("the store was restored from a snapshot; the service ends, to start again from it");
+                        return false;
                     }
                     Err(error) => Err(error),
                 },
@@ -298,7 +317,16 @@ impl Loop {
                     let took = clock.elapsed_since(started);
                     metrics.store_flushed(took);
                     metrics.set_store_size(size);
-                    return statuses.store_worked(clock.now(), took);
+                    statuses.store_worked(clock.now(), took);
+                    return true;
+                }
+                Err(StoreError::TooLarge { .. }) if records.len() == 1 => {
+                    let Record { kind, .. } = &records[0];
+                    error!(kind = kind.prefix(), "a record is too large to be kept; a restart will not know of it");
+                    return true;
+                }
+                Err(StoreError::TooLarge { .. }) => {
+                    return records.iter().all(|record| self.persist(std::slice::from_ref(record)));
                 }
                 Err(error) => {
                     error!(%error, records = records.len(), "decisions cannot be written; nothing is sent until they are");

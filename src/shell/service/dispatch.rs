@@ -11,6 +11,7 @@ use super::status::Statuses;
 use crate::config::Plan;
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::engine::Input;
+use crate::model::Timestamp;
 use crate::shell::clock::Clock;
 use crate::shell::notify::Sender;
 use crate::shell::telemetry::{AttemptClass, Metrics};
@@ -91,8 +92,11 @@ impl Dispatch {
         self.shared.tasks.wait().await;
     }
 
-    /// Begins one attempt.
+    /// Begins one attempt; none any more once [`Dispatch::finish`] was called: the store has it for the next start.
     pub(super) fn send(&self, delivery: Delivery) {
+        if self.shared.tasks.is_closed() {
+            return;
+        }
         let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let shared = Arc::clone(&self.shared);
         let notification = &delivery.notification;
@@ -105,15 +109,15 @@ impl Dispatch {
 
 impl Shared {
     async fn attempt(&self, current: &Current, delivery: &Delivery) {
-        let Delivery { number, key, notification, .. } = delivery;
+        let Delivery { number, notification, .. } = delivery;
         let started = self.clock.start();
         let outcome = match current.integration(notification) {
             Some(integration) => {
-                let outcome = current.sender.send(integration, notification, key, self.clock.now()).await;
+                let outcome = guarded(current, integration, delivery, self.clock.now()).await;
                 let took = self.clock.elapsed_since(started);
                 self.metrics.notification_attempted(integration.channel.name(), class(&outcome), took);
                 self.statuses.receiver(
-                    dependency_name(&notification.receiver, notification.integration, &integration.channel),
+                    &dependency_name(&notification.receiver, notification.integration, &integration.channel),
                     self.clock.now(),
                     took,
                     match &outcome {
@@ -132,6 +136,16 @@ impl Shared {
             // An engine that has stopped finds the delivery in its store again and repeats it under the same key.
             drop(told);
         }
+    }
+}
+
+/// Makes the attempt in a task of its own, so that a bug in a sender costs an attempt and not the delivery.
+async fn guarded(current: &Current, integration: &Integration, delivery: &Delivery, now: Timestamp) -> Outcome {
+    let (sender, integration, delivery) = (current.sender.clone(), integration.clone(), delivery.clone());
+    let attempt = async move { sender.send(&integration, &delivery.notification, &delivery.key, now).await };
+    match tokio::spawn(attempt.in_current_span()).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::Retry { error: "the sender failed unexpectedly".to_owned(), after: None },
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::decider::Decider;
+use super::sentinel::Sentinel;
 use super::windows::Windows;
 use crate::engine::{GroupRun, Input, RuleView, Surroundings, World};
 use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
@@ -82,11 +83,13 @@ pub(super) fn start(
     groups: Vec<Group>,
     surroundings: Surroundings,
     surround: Surround,
+    sentinel: Sentinel,
 ) -> std::io::Result<(Evaluator, JoinHandle<()>)> {
     let (queue, messages) = sync_channel(16);
     let progress = Arc::new(RwLock::new(HashMap::new()));
     let evaluator = Evaluator { queue, progress: Arc::clone(&progress) };
     let thread = std::thread::Builder::new().name("evaluate".to_owned()).spawn(move || {
+        let _sentinel = sentinel;
         let now = surround.clock.now();
         let entries = groups.into_iter().map(|group| Entry::new(group, now)).collect();
         Loop { entries, surroundings, surround, messages, progress }.run();
@@ -149,7 +152,9 @@ impl Loop {
             };
             self.entries.push(entry);
         }
-        for (_, entry) in old {
+        let mut progress = self.progress.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (gone, entry) in old {
+            progress.remove(&gone);
             entry.run.retire(now, &mut world);
         }
     }
@@ -158,10 +163,14 @@ impl Loop {
         let Surround { clock, metrics, .. } = &self.surround;
         for entry in &mut self.entries {
             let now = clock.now();
+            let interval = entry.run.group().interval;
+            if entry.next > now + interval {
+                warn!(group = entry.run.group().name, next = %entry.next, "the clock was set back; evaluations go on from now");
+                entry.next = next_evaluation(now, interval);
+            }
             if entry.next > now {
                 continue;
             }
-            let interval = entry.run.group().interval;
             let missed = now.since(entry.next).as_millis() / interval.as_millis().max(1);
             let at = if missed == 0 { entry.next } else { last_evaluation(now, interval) };
             if missed > 0 {

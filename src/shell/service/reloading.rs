@@ -1,18 +1,59 @@
 //! When the configuration is read again, and who waits for the outcome.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{self, Files, Loaded};
+use crate::config::{self, FileError, Files, Loaded};
 use crate::model::{Diagnostic, render_text};
 use crate::shell::files::DiskFiles;
 use crate::shell::reload::{Contents, POLL_INTERVAL, Watcher};
 
-/// Reads the configuration from disk and the environment.
-pub(super) fn load(config: Option<&Path>) -> Result<Loaded, Vec<Diagnostic>> {
+/// The files of this machine, with a note of what was read and looked up.
+#[derive(Debug, Default)]
+struct NotedFiles {
+    notes: Mutex<Notes>,
+}
+
+/// What a reading of the configuration saw.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    contents: Contents,
+    patterns: Vec<String>,
+}
+
+impl NotedFiles {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Notes are whole at every step.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Files for NotedFiles {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        let read = DiskFiles.read(path);
+        self.notes().contents.note(path, read.as_deref().ok());
+        read
+    }
+
+    fn glob(&self, pattern: &str) -> Result<Vec<String>, FileError> {
+        self.notes().patterns.push(pattern.to_owned());
+        DiskFiles.glob(pattern)
+    }
+
+    fn is_dir(&self, path: &str) -> bool {
+        DiskFiles.is_dir(path)
+    }
+}
+
+/// Reads the configuration from disk and the environment, and notes what it saw, also of a configuration that is refused.
+fn load(config: Option<&Path>) -> (Result<Loaded, Vec<Diagnostic>>, Notes) {
     let path = config.map(|path| path.to_string_lossy().into_owned());
-    config::load(path.as_deref(), &DiskFiles, &|name| std::env::var(name).ok())
+    let files = NotedFiles::default();
+    let loaded = config::load(path.as_deref(), &files, &|name| std::env::var(name).ok());
+    let notes = files.notes().clone();
+    (loaded, notes)
 }
 
 /// A reload was refused, or the service is stopping.
@@ -68,102 +109,74 @@ impl Request {
 /// The configuration's files as they were last read, and what asks for reading them again.
 pub(super) struct Reloading {
     config: Option<PathBuf>,
-    contents: Contents,
-    files: Vec<String>,
-    patterns: Vec<String>,
+    notes: Notes,
     watcher: Watcher,
     changed: mpsc::Receiver<()>,
     poll: tokio::time::Interval,
     requests: mpsc::Receiver<Request>,
     reloader: Reloader,
-    /// What the next reading is for.
-    next: Option<(Request, Cause)>,
-}
-
-/// Why the configuration is read again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// Somebody asked: it is taken over even if it is the same.
-    Asked,
-    /// Something changed in a watched folder, or time has passed.
-    Noticed,
 }
 
 impl Reloading {
-    pub(super) fn new(config: Option<PathBuf>, loaded: &Loaded) -> Self {
+    /// Reads the configuration for the first time, and watches its files from now on.
+    ///
+    /// # Errors
+    ///
+    /// A configuration that cannot run.
+    pub(super) fn start(config: Option<PathBuf>) -> Result<(Loaded, Reloading), Vec<Diagnostic>> {
+        let (loaded, notes) = load(config.as_deref());
+        let loaded = loaded?;
         let (tell, changed) = mpsc::channel(1);
         let (requests_in, requests) = mpsc::channel(16);
-        let mut reloading = Reloading {
-            config,
-            contents: Contents::default(),
-            files: Vec::new(),
-            patterns: Vec::new(),
-            watcher: Watcher::new(tell),
-            changed,
-            poll: tokio::time::interval_at(tokio::time::Instant::now() + POLL_INTERVAL, POLL_INTERVAL),
-            requests,
-            reloader: Reloader { requests: requests_in },
-            next: None,
-        };
-        reloading.watch(&loaded.read, &loaded.patterns);
-        reloading.contents = reloading.read_contents();
-        reloading
+        let poll = tokio::time::interval_at(tokio::time::Instant::now() + POLL_INTERVAL, POLL_INTERVAL);
+        let reloader = Reloader { requests: requests_in };
+        let watcher = Watcher::new(tell);
+        let mut reloading = Reloading { config, notes: Notes::default(), watcher, changed, poll, requests, reloader };
+        reloading.take_notes(notes);
+        Ok((loaded, reloading))
     }
 
     pub(super) fn reloader(&self) -> Reloader {
         self.reloader.clone()
     }
 
-    fn watch(&mut self, files: &[String], patterns: &[String]) {
-        self.files = files.to_vec();
-        self.patterns = patterns.to_vec();
-        if self.config.is_some() {
-            self.watcher.watch(files, patterns);
-        }
+    fn take_notes(&mut self, notes: Notes) {
+        self.watcher.watch(notes.contents.paths(), &notes.patterns);
+        self.notes = notes;
     }
 
-    fn read_contents(&self) -> Contents {
-        let found = self.patterns.iter().flat_map(|pattern| DiskFiles.glob(pattern).unwrap_or_default());
-        Contents::read(&self.files, found)
-    }
-
-    /// Resolves when the configuration is to be read again.
-    pub(super) async fn wanted(&mut self) {
-        if self.next.is_some() {
-            return;
-        }
-        self.next = Some(tokio::select! {
-            Some(request) = self.requests.recv() => (request, Cause::Asked),
-            Some(()) = self.changed.recv() => (Request(None), Cause::Noticed),
-            _ = self.poll.tick() => (Request(None), Cause::Noticed),
-        });
-    }
-
-    pub(super) fn take(&mut self) -> Option<Request> {
-        let (request, cause) = self.next.take()?;
-        let contents = self.read_contents();
-        let changed = contents != self.contents;
-        self.contents = contents;
-        if cause == Cause::Noticed && !changed {
-            return None;
-        }
-        Some(request)
-    }
-
-    /// The configuration as it is now.
-    pub(super) async fn read(&mut self) -> Result<Loaded, Vec<Diagnostic>> {
-        let config = self.config.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(config.as_deref())).await;
-        let Ok(loaded) = loaded else {
-            return Err(vec![Diagnostic::error("reload/panic", "reading the configuration failed unexpectedly")]);
+    /// Waits until the configuration is to be read again, and reads it; `None` when nothing has changed after all.
+    pub(super) async fn next(&mut self) -> Option<(Request, Result<Loaded, Vec<Diagnostic>>)> {
+        let (request, asked) = tokio::select! {
+            Some(request) = self.requests.recv() => (request, true),
+            Some(()) = self.changed.recv() => (Request(None), false),
+            _ = self.poll.tick() => (Request(None), false),
         };
-        match loaded {
-            Ok(loaded) => {
-                self.watch(&loaded.read, &loaded.patterns);
-                self.contents = self.read_contents();
-                Ok(loaded)
+        let (config, notes) = (self.config.clone(), self.notes.clone());
+        // Files may lie on a disk that hangs; that must not hold up this runtime.
+        let read = tokio::task::spawn_blocking(move || (asked || notes.differ_now()).then(|| load(config.as_deref())));
+        match read.await {
+            Ok(Some((loaded, notes))) => {
+                self.take_notes(notes);
+                Some((request, loaded))
             }
-            Err(diagnostics) => Err(diagnostics),
+            Ok(None) => None,
+            Err(_) => {
+                let message = "reading the configuration failed unexpectedly";
+                Some((request, Err(vec![Diagnostic::error("reload/panic", message)])))
+            }
         }
+    }
+}
+
+impl Notes {
+    /// Whether the files hold something else now, or others match the patterns.
+    fn differ_now(&self) -> bool {
+        let found = self.patterns.iter().flat_map(|pattern| DiskFiles.glob(pattern).unwrap_or_default());
+        let mut now = Contents::default();
+        for path in self.contents.paths().map(str::to_owned).chain(found) {
+            now.note(&path, DiskFiles.read(&path).as_deref().ok());
+        }
+        now != self.contents
     }
 }

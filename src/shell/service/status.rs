@@ -100,9 +100,10 @@ impl Statuses {
     }
 
     /// An attempt at a receiver has ended.
-    pub fn receiver(&self, name: String, now: Timestamp, took: Duration, outcome: Result<(), &str>) {
+    pub fn receiver(&self, name: &str, now: Timestamp, took: Duration, outcome: Result<(), &str>) {
         let mut inner = self.inner();
-        let status = inner.receivers.entry(name).or_default();
+        // An attempt may end after its receiver is gone.
+        let Some(status) = inner.receivers.get_mut(name) else { return };
         match outcome {
             Ok(()) => status.worked(now, took),
             Err(error) => status.failed(now, Some(took), error),

@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
+use super::sentinel::Sentinel;
 use super::status::Statuses;
 use crate::formats::{Batch, json_lines, remote_write};
 use crate::model::{Labels, Sample, Timestamp, TraceId};
@@ -23,6 +24,9 @@ const BATCHES_PER_SYNC_MAX: usize = 256;
 
 /// How far a sample's time may lie ahead of our clock: a wrong clock elsewhere must not keep its series from being written.
 const AHEAD_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// The largest batch that is read back from the journal, unpacked; far above every limit of what comes in.
+const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
 /// The series; clones share them.
 #[derive(Clone)]
@@ -56,15 +60,18 @@ impl Windows {
     }
 
     /// Appends what rules yielded, at once visible, and written to the journal soon after. Blocks while the journal is
-    /// behind. Samples that cannot be taken are dropped with a line in the log.
+    /// behind. Samples that cannot be taken are dropped with a line in the log, one for all.
     pub fn append_own(&self, samples: Vec<(Labels, Sample)>, now: Timestamp) {
-        self.write(|database| {
-            for (labels, sample) in &samples {
-                if let Err(error) = database.append(labels, *sample, TraceId::NONE) {
-                    debug!(%error, series = %labels, "a rule's sample is not taken");
-                }
-            }
+        let refused = self.write(|database| {
+            let taken = |(labels, sample): &(Labels, Sample)| match database.append(labels, *sample, TraceId::NONE) {
+                Ok(_) => None,
+                Err(error) => Some((labels.clone(), error)),
+            };
+            samples.iter().filter_map(taken).collect::<Vec<_>>()
         });
+        if let Some((series, error)) = refused.first() {
+            warn!(%error, %series, count = refused.len(), "samples of our own rules are not taken");
+        }
         let series = samples.into_iter().map(|(labels, sample)| (labels, vec![sample])).collect();
         let batch = Batch { series, metadata: Vec::new() };
         self.intake.submit_detached(Accepted {
@@ -98,8 +105,10 @@ pub(super) fn start(
     windows: Windows,
     submissions: mpsc::Receiver<Submission>,
     surround: Surround,
+    sentinel: Sentinel,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("write".to_owned()).spawn(move || {
+        let _sentinel = sentinel;
         let pruned_at = surround.clock.now();
         Writer { windows, submissions, surround, pruned_at }.run();
     })
@@ -145,7 +154,7 @@ impl Writer {
     }
 
     fn take(&mut self, batches: Vec<Submission>) {
-        let Surround { journal, clock, metrics, statuses } = &mut self.surround;
+        let Surround { journal, clock, metrics, statuses, .. } = &mut self.surround;
         let started = clock.start();
         let mut written: Vec<Waiting> = Vec::with_capacity(batches.len());
         let mut failed = None;
@@ -159,6 +168,7 @@ impl Writer {
                 }
                 Err(error) => {
                     let error = error.to_string();
+                    statuses.source(accepted.source.name(), clock.now(), clock.elapsed_since(started), Err(&error));
                     drop(answer.send(Err(IntakeError::NotDurable(error.clone()))));
                     failed = Some(error);
                 }
@@ -166,7 +176,13 @@ impl Writer {
         }
         if let Err(error) = journal.sync() {
             failed = Some(error.to_string());
-            for (_, answer) in written.drain(..) {
+            for (accepted, answer) in written.drain(..) {
+                statuses.source(
+                    accepted.source.name(),
+                    clock.now(),
+                    clock.elapsed_since(started),
+                    Err(&error.to_string()),
+                );
                 drop(answer.send(Err(IntakeError::NotDurable(error.to_string()))));
             }
         }
@@ -187,7 +203,8 @@ impl Writer {
             let Surround { clock, statuses, .. } = &self.surround;
             let took = clock.elapsed_since(started);
             if accepted.source != Source::Rules {
-                statuses.source(accepted.source.name(), clock.now(), took, Ok(()));
+                let refused = stored.first_error.as_deref().map_or(Ok(()), Err);
+                statuses.source(accepted.source.name(), clock.now(), took, refused);
                 debug!(trace_id = %accepted.trace, source = accepted.source.name(), samples = stored.samples_stored,
                     rejected = stored.samples_rejected(), "batch stored");
             }
@@ -258,15 +275,15 @@ fn entry_kind(kind: WireKind) -> EntryKind {
 /// # Errors
 ///
 /// A folder that cannot be listed. Parts that cannot be read are logged and missing.
-pub(super) fn replay(
-    folder: &Path,
-    database: &mut Database,
-    since: Timestamp,
-    uncompressed_bytes_max: usize,
-) -> Result<(usize, u64), JournalError> {
+pub(super) fn replay(folder: &Path, database: &mut Database, since: Timestamp) -> Result<(usize, u64), JournalError> {
     let (mut batches, mut samples) = (0, 0);
+    let mut truncated_at = since;
     for entry in journal::read(folder, since)? {
-        match decode(&entry, uncompressed_bytes_max) {
+        if entry.received_at.since(truncated_at) >= TRUNCATE_INTERVAL {
+            truncated_at = entry.received_at;
+            database.truncate(truncated_at);
+        }
+        match decode(&entry) {
             Some(batch) => {
                 batches += 1;
                 samples += append(database, &batch, entry.trace, entry.received_at).samples_stored;
@@ -277,8 +294,8 @@ pub(super) fn replay(
     Ok((batches, samples))
 }
 
-fn decode(entry: &Entry, uncompressed_bytes_max: usize) -> Option<Batch> {
-    let bytes = remote_write::decompress(&entry.payload, uncompressed_bytes_max).ok()?;
+fn decode(entry: &Entry) -> Option<Batch> {
+    let bytes = remote_write::decompress(&entry.payload, UNPACKED_BYTES_MAX).ok()?;
     match entry.kind {
         EntryKind::RemoteWriteV1 | EntryKind::Samples => Some(remote_write::decode_v1(&bytes).ok()?.batch),
         EntryKind::RemoteWriteV2 => Some(remote_write::decode_v2(&bytes).ok()?.batch),

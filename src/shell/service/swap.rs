@@ -1,0 +1,70 @@
+//! Takes over a new plan: it has been compiled beside the running one, and is swapped in whole.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::decider::Decider;
+use super::dispatch::Dispatch;
+use super::evaluator::Evaluator;
+use super::host_task::HostTask;
+use super::settings::{longest_window, retention, surroundings};
+use super::windows::Windows;
+use crate::config::{Limits, Loaded, Plan};
+use crate::engine::Input;
+use crate::model::render_text;
+use crate::shell::ingest::Scraper;
+
+/// Everything that runs by the plan.
+pub(super) struct Swap {
+    pub(super) windows: Windows,
+    pub(super) decider: Decider,
+    pub(super) evaluator: Evaluator,
+    pub(super) dispatch: Dispatch,
+    pub(super) scraper: Scraper,
+    pub(super) host: HostTask,
+    pub(super) fixed: Fixed,
+}
+
+/// What the configuration said at the start of the things that change with the next start only.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fixed {
+    listen: String,
+    storage_path: String,
+    limits: Limits,
+}
+
+impl Fixed {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Fixed { listen: plan.listen.clone(), storage_path: plan.storage_path.clone(), limits: plan.limits }
+    }
+}
+
+impl Swap {
+    /// From now on everything runs by `loaded`.
+    pub(super) async fn take(&mut self, loaded: Loaded) {
+        for warning in &loaded.warnings {
+            warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
+        }
+        if Fixed::of(&loaded.plan) != self.fixed {
+            warn!("`listen`, `storage.path` and `limits` change with the next start only");
+        }
+        let plan = Arc::new(loaded.plan);
+        self.dispatch.replace(plan.clone());
+        let (windows, decider, evaluator) = (self.windows.clone(), self.decider.clone(), self.evaluator.clone());
+        let swapped = plan.clone();
+        // Locks and queues may be busy for a while; that must not hold up this runtime.
+        let swap = tokio::task::spawn_blocking(move || {
+            windows.write(|database| database.set_retention(retention(&swapped)));
+            windows.keep_journal(longest_window(&swapped));
+            // An engine that has stopped needs no plan.
+            let _ = decider.tell(Input::NewPlan(Arc::new(swapped.engine.clone())));
+            evaluator.replace(swapped.engine.groups.clone(), surroundings(&swapped));
+        });
+        drop(swap.await);
+        self.scraper.apply(plan.scrapes.clone()).await;
+        self.host.apply(plan.host_samples);
+        let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
+        info!(rules, receivers = plan.engine.receivers.len(), "configuration reloaded");
+    }
+}
