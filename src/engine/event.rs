@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
-use crate::model::{Labels, Reason, Timestamp, TraceId};
+use crate::model::{Labels, Reason, Timestamp, TraceId, rfc3339};
 use crate::route::Withheld;
 use crate::rule::Change;
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
-    /// When.
+    /// When; written as RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
     /// The batch of samples that it goes back to.
     pub trace: TraceId,
@@ -71,7 +72,8 @@ pub enum EventKind {
         notice: Notice,
         /// What went wrong.
         error: String,
-        /// When it is tried again.
+        /// When it is tried again; written as RFC 3339.
+        #[serde(serialize_with = "rfc3339")]
         next_attempt_at: Timestamp,
     },
     /// A notification is not tried any more.

@@ -19,5 +19,5 @@ pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_N
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
-pub use time::Timestamp;
+pub use time::{Timestamp, rfc3339};
 pub use trace::TraceId;

@@ -59,6 +59,15 @@ impl Timestamp {
     }
 }
 
+/// For `serialize_with`: writes a time as RFC 3339 text, for people and for the programs of others.
+///
+/// # Errors
+///
+/// What the serializer says.
+pub fn rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
 /// Milliseconds of `duration`, saturating.
 fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

@@ -6,15 +6,17 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::engine::{Event, EventKind, Notice};
-use crate::model::{ALERT_NAME, Timestamp, format_duration};
+use crate::model::{ALERT_NAME, Timestamp, format_duration, rfc3339};
 use crate::rule::Change;
 
 /// What happened when.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timeline {
     /// The time of the first sample.
+    #[serde(serialize_with = "rfc3339")]
     pub first: Timestamp,
     /// The time of the last sample.
+    #[serde(serialize_with = "rfc3339")]
     pub last: Timestamp,
     /// How many rules were evaluated, every evaluation counted.
     pub evaluated: usize,
