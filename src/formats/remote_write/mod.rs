@@ -8,16 +8,18 @@ mod protobuf;
 mod v1;
 mod v2;
 
-use super::{Batch, FormatError, LABELS_PER_SERIES_MAX, order_by_time};
+use super::{Batch, FormatError, LABELS_PER_SERIES_MAX, Metadata, order_by_time};
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Sample, Timestamp};
 use protobuf::{Field, Message};
 
 pub use v1::{decode_v1, encode_v1};
 pub use v2::decode_v2;
 
-/// The greatest number of bytes of label names and values that one message may expand to; only version 2, whose symbols
-/// may be used again and again, can come near.
-const EXPANDED_LABEL_BYTES_MAX: usize = 256 << 20;
+/// The greatest number of bytes of labels and metadata that one message may expand to. Version 2, whose symbols may be used
+/// again and again, comes near with texts; version 1 with empty metadata, two bytes each on the wire.
+const EXPANDED_BYTES_MAX: usize = 256 << 20;
+/// The longest help text and unit of a metric, in bytes; the rest is cut off.
+const METADATA_TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// Bytes of output that one byte of snappy input can make at the very most (a three-byte copy of 64 bytes, rounded up).
 const SNAPPY_EXPANSION_MAX: usize = 32;
@@ -114,6 +116,32 @@ fn sample(mut message: Message<'_>) -> Result<Sample, FormatError> {
         }
     }
     Ok(sample)
+}
+
+/// Counts what a message expands to.
+struct Expansion {
+    bytes_left: usize,
+}
+
+impl Expansion {
+    /// Counts `bytes` more, of the field at byte `offset`.
+    fn add(&mut self, bytes: usize, offset: usize) -> Result<(), FormatError> {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or_else(|| {
+            FormatError::in_bytes(offset, "the labels and metadata of this message expand to more than 256 MiB")
+        })?;
+        Ok(())
+    }
+
+    /// Counts a metric's metadata, before it is copied.
+    fn add_metadata(&mut self, texts: [&str; 4], offset: usize) -> Result<(), FormatError> {
+        self.add(size_of::<Metadata>() + texts.iter().map(|text| text.len()).sum::<usize>(), offset)
+    }
+}
+
+/// A help text or unit without what is beyond the limit.
+fn metadata_text(text: &str) -> &str {
+    &text[..text.floor_char_boundary(METADATA_TEXT_BYTES_MAX)]
 }
 
 /// Collects the labels of one series and checks them.

@@ -180,7 +180,31 @@ fn symbols_cannot_be_used_to_fill_the_memory() {
     let series = vec![bytes_field(1, &[1, 2, 3, 4, 3, 4, 3, 4, 3, 4])];
     let message = v2(&["", "__name__", "a", "b", &long], &vec![series; 100]);
     let error = decode_v2(&message).expect_err("a bomb");
-    assert_eq!(error.message, "the labels of this message expand to more than 256 MiB");
+    assert_eq!(error.message, "the labels and metadata of this message expand to more than 256 MiB");
+}
+
+#[test]
+fn metadata_cannot_be_used_to_fill_the_memory() {
+    let names: Vec<String> = (0..64).map(|number| format!("m{number}")).collect();
+    let long = "\u{e4}".repeat(3 << 10);
+    let mut symbols = vec!["", "__name__", &long];
+    symbols.extend(names.iter().map(String::as_str));
+    let described = |name: u8| {
+        let metadata = [integer_field(3, 2), integer_field(4, 2)].concat();
+        vec![bytes_field(1, &[1, name + 3]), bytes_field(5, &metadata)]
+    };
+    let message = v2(&symbols, &(0..64).map(described).collect::<Vec<_>>());
+    let decoded = decode_v2(&message).expect("within the limit");
+    assert_eq!(decoded.batch.metadata.len(), 64);
+    assert!(decoded.batch.metadata.iter().all(|metadata| (metadata.help.len(), metadata.unit.len()) == (4096, 4096)));
+    assert!(v2::decode(&message, 64 * 8192).expect_err("a bomb").message.contains("expand to more than"));
+
+    let text = [text_field(2, "m"), text_field(4, &long)].concat();
+    let decoded = decode_v1(&bytes_field(3, &text)).expect("within the limit");
+    assert_eq!(decoded.batch.metadata[0].help.len(), 4096);
+    let empty = bytes_field(3, b"").repeat(64);
+    assert_eq!(decode_v1(&empty).expect("within the limit").batch.metadata.len(), 64);
+    assert!(v1::decode(&empty, 64 * 20).expect_err("a bomb").message.contains("expand to more than"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::protobuf::{Field, Message, delimited_length, put_delimited, put_text, put_varint, varint_length};
-use super::{Decoded, LabelCollector, METRIC_KINDS, metric_kind, sample};
+use super::{Decoded, EXPANDED_BYTES_MAX, Expansion, LabelCollector, METRIC_KINDS, metadata_text, metric_kind, sample};
 use crate::formats::{Batch, FormatError, Metadata};
 use crate::model::{Labels, Sample};
 
@@ -10,15 +10,21 @@ use crate::model::{Labels, Sample};
 ///
 /// # Errors
 ///
-/// A message that is not of this form. Series with bad labels are no error: see [`Decoded::refused_series`].
+/// A message that is not of this form; metadata that expands beyond 256 MiB. Series with bad labels are no error: see
+/// [`Decoded::refused_series`].
 pub fn decode_v1(bytes: &[u8]) -> Result<Decoded, FormatError> {
+    decode(bytes, EXPANDED_BYTES_MAX)
+}
+
+pub(super) fn decode(bytes: &[u8], expanded_bytes_max: usize) -> Result<Decoded, FormatError> {
+    let mut expansion = Expansion { bytes_left: expanded_bytes_max };
     let mut decoded = Decoded::default();
     let mut request = Message::new(bytes);
     while let Some(field) = request.next_field()? {
         match field.number {
             1 => series(field.message()?, &mut decoded)?,
             3 => {
-                let metadata = metadata(field.message()?)?;
+                let metadata = metadata(field.message()?, &mut expansion)?;
                 decoded.batch.metadata.push(metadata);
             }
             _ => {}
@@ -64,18 +70,20 @@ fn label(mut message: Message<'_>) -> Result<(&str, &str), FormatError> {
     Ok((name, value))
 }
 
-fn metadata(mut message: Message<'_>) -> Result<Metadata, FormatError> {
-    let mut metadata = Metadata { kind: metric_kind(0).to_owned(), ..Metadata::default() };
+fn metadata(mut message: Message<'_>, expansion: &mut Expansion) -> Result<Metadata, FormatError> {
+    let (mut kind, mut metric, mut help, mut unit) = (metric_kind(0), "", "", "");
+    let offset = message.offset();
     while let Some(field) = message.next_field()? {
         match field.number {
-            1 => metadata.kind = metric_kind(field.varint()?).to_owned(),
-            2 => metadata.metric = field.text()?.to_owned(),
-            4 => metadata.help = field.text()?.to_owned(),
-            5 => metadata.unit = field.text()?.to_owned(),
+            1 => kind = metric_kind(field.varint()?),
+            2 => metric = field.text()?,
+            4 => help = metadata_text(field.text()?),
+            5 => unit = metadata_text(field.text()?),
             _ => {}
         }
     }
-    Ok(metadata)
+    expansion.add_metadata([metric, kind, unit, help], offset)?;
+    Ok(Metadata { metric: metric.to_owned(), kind: kind.to_owned(), unit: unit.to_owned(), help: help.to_owned() })
 }
 
 /// Writes a batch as a snappy-compressed `prometheus.WriteRequest`, which [`super::decompress`] and [`decode_v1`] read

@@ -1,7 +1,7 @@
 use hashbrown::HashSet;
 
 use super::protobuf::{Field, Message};
-use super::{Decoded, EXPANDED_LABEL_BYTES_MAX, LabelCollector, metric_kind, sample};
+use super::{Decoded, EXPANDED_BYTES_MAX, Expansion, LabelCollector, metadata_text, metric_kind, sample};
 use crate::formats::{FormatError, Metadata};
 use crate::model::METRIC_NAME;
 
@@ -13,10 +13,18 @@ use crate::model::METRIC_NAME;
 /// # Errors
 ///
 /// A message that is not of this form: a reference beyond the symbols, half a pair of references, first symbol not empty,
-/// labels that expand beyond 256 MiB. Series with bad labels are no error: see [`Decoded::refused_series`].
+/// labels and metadata that expand beyond 256 MiB. Series with bad labels are no error: see [`Decoded::refused_series`].
 pub fn decode_v2(bytes: &[u8]) -> Result<Decoded, FormatError> {
-    let mut decoder =
-        Decoder { symbols: symbols(bytes)?, expanded_bytes: 0, described: HashSet::new(), out: Decoded::default() };
+    decode(bytes, EXPANDED_BYTES_MAX)
+}
+
+pub(super) fn decode(bytes: &[u8], expanded_bytes_max: usize) -> Result<Decoded, FormatError> {
+    let mut decoder = Decoder {
+        symbols: symbols(bytes)?,
+        expansion: Expansion { bytes_left: expanded_bytes_max },
+        described: HashSet::new(),
+        out: Decoded::default(),
+    };
     let mut request = Message::new(bytes);
     while let Some(field) = request.next_field()? {
         if field.number == 5 {
@@ -43,8 +51,7 @@ fn symbols(bytes: &[u8]) -> Result<Vec<&str>, FormatError> {
 
 struct Decoder<'a> {
     symbols: Vec<&'a str>,
-    /// The bytes of all labels so far.
-    expanded_bytes: usize,
+    expansion: Expansion,
     /// The metrics that have metadata already.
     described: HashSet<String>,
     out: Decoded,
@@ -88,7 +95,7 @@ impl<'a> Decoder<'a> {
         }
         let labels = labels.finish();
         if let (Ok(labels), Some(metadata)) = (&labels, metadata) {
-            self.describe(labels.get(METRIC_NAME), metadata);
+            self.describe(labels.get(METRIC_NAME), metadata, message.offset())?;
         }
         self.out.add_series(labels, samples);
         Ok(())
@@ -103,10 +110,7 @@ impl<'a> Decoder<'a> {
         offset: usize,
     ) -> Result<(), FormatError> {
         let symbol = self.symbol(reference, offset)?;
-        self.expanded_bytes += symbol.len();
-        if self.expanded_bytes > EXPANDED_LABEL_BYTES_MAX {
-            return Err(FormatError::in_bytes(offset, "the labels of this message expand to more than 256 MiB"));
-        }
+        self.expansion.add(symbol.len(), offset)?;
         match name_ref.take() {
             Some(name) => labels.add(name, symbol),
             None => *name_ref = Some(symbol),
@@ -136,11 +140,18 @@ impl<'a> Decoder<'a> {
     }
 
     /// Keeps the metadata of a metric if it says anything and is the first.
-    fn describe(&mut self, metric: &str, (kind, help, unit): (&str, &str, &str)) {
+    fn describe(
+        &mut self,
+        metric: &str,
+        (kind, help, unit): (&str, &str, &str),
+        offset: usize,
+    ) -> Result<(), FormatError> {
         let says_nothing = kind == metric_kind(0) && help.is_empty() && unit.is_empty();
         if says_nothing || self.described.contains(metric) {
-            return;
+            return Ok(());
         }
+        let (help, unit) = (metadata_text(help), metadata_text(unit));
+        self.expansion.add_metadata([metric, kind, unit, help], offset)?;
         self.described.insert(metric.to_owned());
         self.out.batch.metadata.push(Metadata {
             metric: metric.to_owned(),
@@ -148,5 +159,6 @@ impl<'a> Decoder<'a> {
             unit: unit.to_owned(),
             help: help.to_owned(),
         });
+        Ok(())
     }
 }
