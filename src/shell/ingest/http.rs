@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{post, post_service};
@@ -19,7 +18,7 @@ use crate::model::{Timestamp, TraceId};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::telemetry::{Ids, Metrics};
 
-/// How many pushes are read and decoded at a time; more are asked to come again.
+/// How many pushes are received and decoded at a time; more are asked to come again before their bodies are read.
 const REQUESTS_MAX: usize = 32;
 /// Bodies up to this size are decoded where they are read, larger ones on a thread that may block.
 const INLINE_BYTES_MAX: usize = 128 << 10;
@@ -93,15 +92,20 @@ impl Refusal {
     }
 }
 
-/// Always 503: Prometheus comes again after a 5xx, but drops the samples after a 429 unless it is told otherwise.
+/// 413 for what is too large and 503 for all else: Prometheus comes again after a 5xx, but drops the samples after a 429
+/// unless it is told otherwise.
 impl From<IntakeError> for Refusal {
     fn from(error: IntakeError) -> Self {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.reason(), error.to_string())
+        let status = match error {
+            IntakeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            IntakeError::Full | IntakeError::NotDurable(_) | IntakeError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refusal::new(status, error.reason(), error.to_string())
     }
 }
 
 impl Push {
-    /// A place among the pushes that are worked on.
+    /// A place among the pushes that are worked on; to be had before the body is read, and kept while it is in memory.
     pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_requests", "too many pushes at a time")
@@ -136,9 +140,9 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
-/// The body, unless it was too large or cut off.
-pub(super) fn body(body: Result<Bytes, BytesRejection>, bytes_max: usize) -> Result<Bytes, Refusal> {
-    body.map_err(|rejection| match rejection.status() {
+/// Reads the body, unless it is too large or cut off. [`Push::place`] comes first.
+pub(super) async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Refusal> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Refusal::too_large(format!("the body is larger than the limit of {bytes_max} bytes"))
         }
@@ -156,4 +160,40 @@ pub(super) async fn decode<T: Send + 'static>(
     }
     // The task is lost only when the runtime stops.
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(IntakeError::Closed.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::shell::ingest::testing::{self, PushServer};
+
+    /// A sender that was told to go on with its body, and does not.
+    async fn half_sent(address: &str, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("written");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 100");
+        stream
+    }
+
+    #[tokio::test]
+    async fn bodies_in_memory_are_limited_in_number() {
+        let server = PushServer::start(BodyLimits::default(), testing::store_all).await;
+        let mut waiting = Vec::new();
+        for number in 0..REQUESTS_MAX {
+            let path = if number % 2 == 0 { "/api/v1/write" } else { "/api/v1/import" };
+            waiting.push(half_sent(server.address(), path).await);
+        }
+        for path in ["/api/v1/write", "/api/v1/import"] {
+            let response = server.post(path, &[], Vec::new()).await;
+            assert_eq!(response.status().as_u16(), 503, "{path}");
+            assert!(response.text().await.expect("text").contains("too many pushes"), "{path}");
+        }
+        drop(waiting);
+    }
 }

@@ -1,10 +1,8 @@
 //! `POST /api/v1/import`: JSON lines, plain or with `Content-Encoding: gzip`. A body with a fault is refused whole.
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Map, Value, json};
 use tracing::{Instrument, debug, info_span, warn};
@@ -16,15 +14,11 @@ use crate::model::TraceId;
 use crate::shell::clock::Started;
 
 /// The handler; the body comes unpacked. Answers with JSON.
-pub(super) async fn import(
-    State(push): State<Push>,
-    headers: HeaderMap,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Response {
+pub(super) async fn import(State(push): State<Push>, request: Request) -> Response {
     let started = push.clock.start();
-    let trace = push.trace(&headers);
+    let trace = push.trace(request.headers());
     let span = info_span!("import", trace_id = %trace);
-    match accept(&push, bytes, trace, started).instrument(span.clone()).await {
+    match accept(&push, request, trace, started).instrument(span.clone()).await {
         Ok(stored) => answer(&stored),
         Err(fault) => span.in_scope(|| fault.respond(&push)),
     }
@@ -42,14 +36,9 @@ impl From<Refusal> for Fault {
     }
 }
 
-async fn accept(
-    push: &Push,
-    bytes: Result<Bytes, BytesRejection>,
-    trace: TraceId,
-    started: Started,
-) -> Result<Stored, Fault> {
+async fn accept(push: &Push, request: Request, trace: TraceId, started: Started) -> Result<Stored, Fault> {
     let _place = push.place()?;
-    let bytes = body(bytes, push.limits.uncompressed_bytes_max)?;
+    let bytes = body(request, push.limits.uncompressed_bytes_max).await?;
     let (text, received_at) = (bytes.clone(), push.clock.now());
     let batch = decode(bytes.len(), move || Ok(json_lines::parse(&text, received_at))).await?.map_err(Fault::Line)?;
     if batch.is_empty() {

@@ -94,7 +94,7 @@ impl Stored {
     }
 }
 
-/// Why a batch was not taken. Nothing of it counts as stored; the sender may send it again.
+/// Why a batch was not taken. Nothing of it counts as stored; the sender may send it again unless it is too large.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntakeError {
     /// Too many batches wait already.
@@ -103,6 +103,9 @@ pub enum IntakeError {
     /// The batch could not be written to disk.
     #[error("the batch could not be made durable: {0}")]
     NotDurable(String),
+    /// The batch is larger than the journal keeps; it never will be taken.
+    #[error("the batch is too large: {0}")]
+    TooLarge(String),
     /// The service is stopping.
     #[error("the service is stopping")]
     Closed,
@@ -114,6 +117,7 @@ impl IntakeError {
         match self {
             IntakeError::Full => "queue_full",
             IntakeError::NotDurable(_) => "not_durable",
+            IntakeError::TooLarge(_) => "batch_too_large",
             IntakeError::Closed => "stopping",
         }
     }

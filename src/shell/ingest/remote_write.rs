@@ -2,9 +2,7 @@
 //!
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/>, <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,24 +19,21 @@ const HISTOGRAMS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-rem
 const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
 const MEDIA_TYPE: &str = "application/x-protobuf";
+const ENCODING: &str = "snappy";
 const MESSAGE_V1: &str = "prometheus.WriteRequest";
 const MESSAGE_V2: &str = "io.prometheus.write.v2.Request";
 
 /// The handler.
-pub(super) async fn write(
-    State(push): State<Push>,
-    headers: HeaderMap,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Response {
+pub(super) async fn write(State(push): State<Push>, request: Request) -> Response {
     let started = push.clock.start();
-    let trace = push.trace(&headers);
+    let trace = push.trace(request.headers());
     let span = info_span!("remote_write", trace_id = %trace);
-    let message = match message_of(&headers) {
+    let message = match message_of(request.headers()) {
         Ok(message) => message,
         Err(refusal) => return refused(&push, refusal, false),
     };
     let is_v2 = message == WireKind::RemoteWriteV2;
-    match accept(&push, message, bytes, trace, started).instrument(span.clone()).await {
+    match accept(&push, message, request, trace, started).instrument(span.clone()).await {
         Ok(written) => span.in_scope(|| answer(&written, is_v2)),
         Err(refusal) => span.in_scope(|| refused(&push, refusal, is_v2)),
     }
@@ -53,11 +48,13 @@ struct Written {
     histograms: usize,
 }
 
-/// The message that a request's headers announce.
+/// The message that a request's headers announce. The specification has senders name type and encoding and leaves open what
+/// a receiver does when they do not; as in Prometheus, that is the message of version 1, and snappy.
 fn message_of(headers: &HeaderMap) -> Result<WireKind, Refusal> {
     let unsupported =
         |message: String| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
-    let content_type = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    let said = |name: HeaderName| header(headers, name.as_str()).filter(|value| !value.is_empty());
+    let content_type = said(CONTENT_TYPE).unwrap_or(MEDIA_TYPE);
     let mut parts = content_type.split(';').map(str::trim);
     if !parts.next().unwrap_or_default().eq_ignore_ascii_case(MEDIA_TYPE) {
         return Err(unsupported(format!("Content-Type is {content_type:?}; send {MEDIA_TYPE}")));
@@ -78,9 +75,9 @@ fn message_of(headers: &HeaderMap) -> Result<WireKind, Refusal> {
             return Err(unsupported(format!("the message {other:?} is unknown; send {MESSAGE_V1} or {MESSAGE_V2}")));
         }
     };
-    let encoding = header(headers, CONTENT_ENCODING.as_str()).unwrap_or_default();
-    if !encoding.eq_ignore_ascii_case("snappy") {
-        return Err(unsupported(format!("Content-Encoding is {encoding:?}; send snappy")));
+    let encoding = said(CONTENT_ENCODING).unwrap_or(ENCODING);
+    if !encoding.eq_ignore_ascii_case(ENCODING) {
+        return Err(unsupported(format!("Content-Encoding is {encoding:?}; send {ENCODING}")));
     }
     Ok(kind)
 }
@@ -88,12 +85,12 @@ fn message_of(headers: &HeaderMap) -> Result<WireKind, Refusal> {
 async fn accept(
     push: &Push,
     message: WireKind,
-    bytes: Result<Bytes, BytesRejection>,
+    request: Request,
     trace: TraceId,
     started: Started,
 ) -> Result<Written, Refusal> {
     let _place = push.place()?;
-    let bytes = body(bytes, push.limits.compressed_bytes_max)?;
+    let bytes = body(request, push.limits.compressed_bytes_max).await?;
     let (packed, unpacked_max) = (bytes.clone(), push.limits.uncompressed_bytes_max);
     let decoded = decode(bytes.len(), move || read(&packed, message, unpacked_max)).await?;
     let mut written = Written {
@@ -243,10 +240,9 @@ mod tests {
         let pack = |bytes: &[u8]| snap::raw::Encoder::new().compress_vec(bytes).expect("small");
         for (kind, encoding, body, status, message) in [
             ("text/plain", "snappy", good.clone(), 415, "send application/x-protobuf"),
-            ("", "snappy", good.clone(), 415, "send application/x-protobuf"),
             ("application/x-protobuf;proto=x.Y", "snappy", good.clone(), 415, "\"x.Y\" is unknown"),
             ("application/x-protobuf", "gzip", good.clone(), 415, "send snappy"),
-            ("application/x-protobuf", "", good.clone(), 415, "send snappy"),
+            ("application/x-protobuf", "identity", good.clone(), 415, "send snappy"),
             ("application/x-protobuf", "snappy", vec![0xff; 9], 400, "snappy"),
             ("application/x-protobuf", "snappy", pack(&[0x0a, 0x7f]), 400, "cannot be read"),
             (V2, "snappy", pack(&[0x2a, 0x7f]), 400, "cannot be read"),
@@ -260,6 +256,24 @@ mod tests {
         }
         assert!(server.accepted().is_empty());
         assert_eq!(post(&server, "application/x-protobuf", "snappy", pack(&[])).await.0, 204, "an empty message");
+    }
+
+    #[tokio::test]
+    async fn without_headers_version_1_in_snappy_is_meant() {
+        let server = PushServer::start(BodyLimits::default(), testing::store_all).await;
+        for headers in [&[][..], &[("content-type", "application/x-protobuf")], &[("content-encoding", "snappy")]] {
+            let response = server.post("/api/v1/write", headers, encode_v1(&batch())).await;
+            assert_eq!(response.status().as_u16(), 204, "{headers:?}");
+        }
+        assert_eq!(post(&server, "", "", encode_v1(&batch())).await.0, 204, "empty headers say nothing");
+        assert!(server.accepted().iter().all(|accepted| accepted.batch == batch()));
+    }
+
+    #[tokio::test]
+    async fn a_batch_beyond_the_journal_is_not_asked_for_again() {
+        let too_large = |_: &_| Err(IntakeError::TooLarge("5 bytes".to_owned()));
+        let server = PushServer::start(BodyLimits::default(), too_large).await;
+        assert_eq!(post(&server, V2, "snappy", message_v2()).await.0, 413);
     }
 
     #[tokio::test]

@@ -85,6 +85,10 @@ impl PushServer {
         request.send().await.expect("an answer")
     }
 
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(super) fn accepted(&self) -> Vec<Accepted> {
         self.kept.all()
     }

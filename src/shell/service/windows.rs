@@ -166,6 +166,11 @@ impl Writer {
                     bytes += u64::try_from(entry.payload.len()).unwrap_or(u64::MAX);
                     written.push((accepted, answer));
                 }
+                // The fault is the batch's, not the disk's.
+                Err(error @ JournalError::EntryTooLarge { .. }) => {
+                    warn!(%error, source = accepted.source.name(), "a batch is too large for the journal and is refused");
+                    drop(answer.send(Err(IntakeError::TooLarge(error.to_string()))));
+                }
                 Err(error) => {
                     let error = error.to_string();
                     statuses.source(accepted.source.name(), clock.now(), clock.elapsed_since(started), Err(&error));
