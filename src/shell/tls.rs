@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::secret::{FileError, read_bounded};
 use crate::deliver::TlsConfig;
@@ -125,10 +126,8 @@ pub(crate) async fn client_config(config: &TlsConfig, material: &TlsMaterial) ->
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
-        match &config.server_name {
-            Some(name) => Arc::new(ExpectName { name: server_name(name)?, verifier }),
-            None => verifier,
-        }
+        let name = config.server_name.as_deref().map(server_name).transpose()?;
+        Arc::new(TrustNamed { name, trusted: material.roots.clone().unwrap_or_default(), verifier })
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     match &material.identity {
@@ -163,23 +162,39 @@ pub(crate) fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(name.to_owned()).map_err(|_| TlsError::ServerName(name.to_owned()))
 }
 
-/// Checks certificates against a name of its own instead of the host's.
+/// Checks certificates, if need be against a name of its own instead of the host's.
+///
+/// As in Go, a server's certificate that is itself in the `ca_file` needs nobody to vouch for it, even when it says of
+/// itself that it vouches for others: what `openssl req -x509` makes, and what guides to exporters therefore show.
 #[derive(Debug)]
-struct ExpectName {
-    name: ServerName<'static>,
+struct TrustNamed {
+    name: Option<ServerName<'static>>,
+    trusted: Vec<CertificateDer<'static>>,
     verifier: Arc<WebPkiServerVerifier>,
 }
 
-impl ServerCertVerifier for ExpectName {
+/// How webpki words its refusal of an authority as a server. It has looked at the certificate's time of validity before.
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
+
+impl ServerCertVerifier for TrustNamed {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        host: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.verifier.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+        let name = self.name.as_ref().unwrap_or(host);
+        match self.verifier.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(reason)))
+                if reason.0.to_string() == AUTHORITY_AS_SERVER && self.trusted.contains(end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            outcome => outcome,
+        }
     }
 
     fn verify_tls12_signature(
