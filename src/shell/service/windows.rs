@@ -28,6 +28,9 @@ const AHEAD_MAX: Duration = Duration::from_secs(10 * 60);
 /// The largest batch that is read back from the journal, unpacked; far above every limit of what comes in.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
+/// How many characters of a series' labels an error quotes.
+const LABELS_QUOTED_MAX: usize = 200;
+
 /// The series; clones share them.
 #[derive(Clone)]
 pub struct Windows {
@@ -226,6 +229,15 @@ impl Writer {
     }
 }
 
+/// The labels as an error quotes them: they come from outside and may be of any length.
+fn excerpt(labels: &Labels) -> String {
+    let text = labels.to_string();
+    match text.char_indices().nth(LABELS_QUOTED_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
 /// Appends a batch that came at `received_at`, and says what was not taken.
 fn append(database: &mut Database, batch: &Batch, trace: TraceId, received_at: Timestamp) -> Stored {
     let mut stored = Stored::default();
@@ -243,7 +255,7 @@ fn append(database: &mut Database, batch: &Batch, trace: TraceId, received_at: T
                         Some((_, count)) => *count += 1,
                         None => stored.rejected.push((reason, 1)),
                     }
-                    stored.first_error.get_or_insert_with(|| format!("{labels} at {}: {error}", sample.at));
+                    stored.first_error.get_or_insert_with(|| format!("{} at {}: {error}", excerpt(labels), sample.at));
                 }
             }
         }
