@@ -61,6 +61,27 @@ pub enum Settled {
 }
 
 type Lane = (String, String, usize);
+/// The receiver and the number of the integration.
+type Target = (String, usize);
+
+/// What is known of one integration.
+#[derive(Debug, Default)]
+struct Queue {
+    /// The first of each lane that is not under way, by the time of its next attempt.
+    due: BTreeSet<(Timestamp, u64)>,
+    /// How many attempts are under way.
+    under_way: usize,
+    /// It asked us to wait until then.
+    held_until: Option<Timestamp>,
+}
+
+impl Queue {
+    /// What to attempt next, and when; `None` while all its slots are taken.
+    fn next(&self) -> Option<(Timestamp, u64)> {
+        let (at, number) = *self.due.first().filter(|_| self.under_way < UNDER_WAY_PER_INTEGRATION_MAX)?;
+        Some((self.held_until.map_or(at, |held| held.max(at)), number))
+    }
+}
 
 /// The notifications on their way.
 #[derive(Debug, Default)]
@@ -68,16 +89,18 @@ pub struct Outbox {
     deliveries: BTreeMap<u64, Delivery>,
     /// The deliveries of one group at one integration, oldest first; only the first is attempted.
     lanes: HashMap<Lane, VecDeque<u64>>,
-    /// The first of each lane that is not under way, by the time of its next attempt.
-    due: BTreeSet<(Timestamp, u64)>,
+    /// The integrations that have something on its way, or that asked us to wait.
+    queues: BTreeMap<Target, Queue>,
     under_way: BTreeSet<u64>,
-    /// Integrations that asked us to wait.
-    held_until: HashMap<(String, usize), Timestamp>,
     last_number: u64,
 }
 
 fn lane(notification: &Notification) -> Lane {
     (notification.group_key.clone(), notification.receiver.clone(), notification.integration)
+}
+
+fn target(notification: &Notification) -> Target {
+    (notification.receiver.clone(), notification.integration)
 }
 
 impl Outbox {
@@ -88,12 +111,12 @@ impl Outbox {
         let lane = self.lanes.entry(lane(&delivery.notification)).or_default();
         let position = lane.partition_point(|number| *number < delivery.number);
         lane.insert(position, delivery.number);
-        if let Some(second) = lane.get(1).filter(|_| position == 0) {
-            let second = &self.deliveries[second];
-            self.due.remove(&(second.next_attempt_at, second.number));
-        }
         if position == 0 {
-            self.due.insert((delivery.next_attempt_at, delivery.number));
+            let queue = self.queues.entry(target(&delivery.notification)).or_default();
+            if let Some(second) = lane.get(1).and_then(|second| self.deliveries.get(second)) {
+                queue.due.remove(&(second.next_attempt_at, second.number));
+            }
+            queue.due.insert((delivery.next_attempt_at, delivery.number));
         }
         self.deliveries.insert(delivery.number, delivery);
     }
@@ -146,62 +169,48 @@ impl Outbox {
         if self.under_way.len() >= UNDER_WAY_MAX {
             return None;
         }
-        let mut earliest: Option<Timestamp> = None;
-        for (at, number) in &self.due {
-            if earliest.is_some_and(|earliest| earliest <= *at) {
-                break;
-            }
-            let Some(delivery) = self.deliveries.get(number) else { continue };
-            if self.slots(&delivery.notification) == 0 {
-                continue;
-            }
-            let at = self.held(&delivery.notification).map_or(*at, |held| held.max(*at));
-            earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-        }
-        earliest
+        self.queues.values().filter_map(Queue::next).map(|(at, _)| at).min()
     }
 
     /// Leaves the delivery's integration alone for as long as it asked us to.
     fn hold(&mut self, delivery: &Delivery) {
-        let Some(asked) = delivery.asked_until else { return };
-        let integration = (delivery.notification.receiver.clone(), delivery.notification.integration);
-        let held = self.held_until.entry(integration).or_insert(asked);
-        *held = asked.max(*held);
+        if delivery.asked_until.is_some() {
+            let queue = self.queues.entry(target(&delivery.notification)).or_default();
+            queue.held_until = queue.held_until.max(delivery.asked_until);
+        }
     }
 
-    fn held(&self, notification: &Notification) -> Option<Timestamp> {
-        self.held_until.get(&(notification.receiver.clone(), notification.integration)).copied()
-    }
-
-    /// How many more attempts may be under way at the notification's integration.
-    fn slots(&self, notification: &Notification) -> usize {
-        let same = self.under_way.iter().filter_map(|number| self.deliveries.get(number)).filter(|delivery| {
-            let other = &delivery.notification;
-            other.receiver == notification.receiver && other.integration == notification.integration
-        });
-        UNDER_WAY_PER_INTEGRATION_MAX.saturating_sub(same.count())
-    }
-
-    /// The deliveries to attempt now; they count as under way until [`Outbox::settle`].
+    /// The deliveries to attempt now; they count as under way until [`Outbox::settle`]. The work grows with the number of
+    /// integrations, not with that of deliveries that wait.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Delivery> {
-        let due: Vec<(Timestamp, u64)> = self.due.range(..=(now, u64::MAX)).copied().collect();
         let mut taken = Vec::new();
-        for (at, number) in due {
+        while self.under_way.len() < UNDER_WAY_MAX {
+            let ready = self.queues.values_mut().filter(|queue| queue.next().is_some_and(|(at, _)| at <= now));
+            let Some(queue) = ready.min_by_key(|queue| queue.due.first().copied()) else { break };
+            let Some((_, number)) = queue.due.pop_first() else { break };
             let Some(delivery) = self.deliveries.get(&number) else { continue };
-            let held = self.held(&delivery.notification).is_some_and(|held| held > now);
-            if held || self.under_way.len() >= UNDER_WAY_MAX || self.slots(&delivery.notification) == 0 {
-                continue;
-            }
-            taken.push(delivery.clone());
-            self.due.remove(&(at, number));
+            queue.under_way += 1;
             self.under_way.insert(number);
+            taken.push(delivery.clone());
         }
         taken
     }
 
+    /// An attempt is under way no more; whether it was.
+    fn end_attempt(&mut self, number: u64) -> bool {
+        if !self.under_way.remove(&number) {
+            return false;
+        }
+        let delivery = self.deliveries.get(&number);
+        if let Some(queue) = delivery.and_then(|delivery| self.queues.get_mut(&target(&delivery.notification))) {
+            queue.under_way = queue.under_way.saturating_sub(1);
+        }
+        true
+    }
+
     /// Takes in how an attempt ended.
     pub fn settle(&mut self, now: Timestamp, number: u64, outcome: Outcome) -> Settled {
-        if !self.under_way.remove(&number) {
+        if !self.end_attempt(number) {
             return Settled::Unknown;
         }
         let Some(delivery) = self.deliveries.get_mut(&number) else { return Settled::Unknown };
@@ -220,7 +229,8 @@ impl Outbox {
                 let asked = after.map(|after| after.min(RETRY_AFTER_MAX));
                 let wait = backoff(delivery.number, delivery.attempts).max(asked.unwrap_or_default());
                 delivery.next_attempt_at = now + wait;
-                self.due.insert((delivery.next_attempt_at, number));
+                let queue = self.queues.entry(target(&delivery.notification)).or_default();
+                queue.due.insert((delivery.next_attempt_at, number));
                 delivery.asked_until = asked.map(|asked| now + asked);
                 let delivery = delivery.clone();
                 self.hold(&delivery);
@@ -231,19 +241,24 @@ impl Outbox {
 
     /// Forgets a delivery whose receiver is no more.
     pub fn remove(&mut self, number: u64) -> Option<Delivery> {
+        self.end_attempt(number);
         let delivery = self.deliveries.remove(&number)?;
-        self.under_way.remove(&number);
-        self.due.remove(&(delivery.next_attempt_at, number));
+        let integration = target(&delivery.notification);
+        let queue = self.queues.entry(integration.clone()).or_default();
+        queue.due.remove(&(delivery.next_attempt_at, number));
         let key = lane(&delivery.notification);
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.retain(|waiting| *waiting != number);
             let first = lane.front().and_then(|first| self.deliveries.get(first));
             if let Some(first) = first.filter(|first| !self.under_way.contains(&first.number)) {
-                self.due.insert((first.next_attempt_at, first.number));
+                queue.due.insert((first.next_attempt_at, first.number));
             }
             if lane.is_empty() {
                 self.lanes.remove(&key);
             }
+        }
+        if queue.due.is_empty() && queue.under_way == 0 && queue.held_until.is_none() {
+            self.queues.remove(&integration);
         }
         Some(delivery)
     }

@@ -110,6 +110,22 @@ fn one_that_hangs_does_not_hold_up_others() {
 }
 
 #[test]
+fn what_waits_behind_one_that_hangs_costs_nothing() {
+    let mut outbox = Outbox::default();
+    for number in 0..20_000 {
+        outbox.enqueue(at(0), notification(&format!("g{number}"), "hangs"));
+    }
+    assert_eq!(taken(&mut outbox, at(0)).len(), UNDER_WAY_PER_INTEGRATION_MAX);
+    for second in 1..20_000 {
+        let number = outbox.enqueue(at(second), notification("g", "works")).number;
+        assert_eq!(outbox.next_due(), Some(at(second)));
+        assert_eq!(taken(&mut outbox, at(second)), [number]);
+        outbox.settle(at(second), number, Outcome::Delivered);
+    }
+    assert_eq!(outbox.queues.len(), 1, "an integration with nothing on its way is forgotten");
+}
+
+#[test]
 fn after_a_day_it_is_given_up() {
     let mut outbox = Outbox::default();
     outbox.enqueue(at(0), notification("a", "r"));
