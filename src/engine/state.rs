@@ -9,7 +9,7 @@ use crate::deliver::{Bounded, Delivery, Notification, Outbox, Outcome, Receiver,
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp, TraceId, format_value};
 use crate::route::{Decision, Groups, Integrated, RouteTree, Told, Verdict};
 use crate::rule::{
-    ActiveAlert, AlertState, AlertingRule, Change, Observation, Presence, Rule, RuleId, RuleState, Transition,
+    ActiveAlert, AlertState, AlertingRule, Change, Counts, Observation, Presence, Rule, RuleId, RuleState, Transition,
     alert_series,
 };
 
@@ -167,11 +167,10 @@ impl Engine {
         self.outbox.iter()
     }
 
-    /// How many alerts are pending and how many are firing.
+    /// How many alerts are pending and how many are firing; cheap: the work grows with the number of rules alone.
     pub fn alert_counts(&self) -> (usize, usize) {
-        let alerts = || self.states.values().flat_map(|state| state.alerts().map(|(_, alert)| alert.state));
-        let count = |wanted| alerts().filter(|state| *state == wanted).count();
-        (count(AlertState::Pending), count(AlertState::Firing))
+        let Counts { pending, firing } = self.states.values().map(RuleState::counts).sum();
+        (pending, firing)
     }
 
     fn alerting_rule(&self, rule: RuleId) -> Option<(usize, &AlertingRule)> {

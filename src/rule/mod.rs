@@ -10,7 +10,7 @@ pub use definition::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
 pub use expand::{LabelError, TemplateQuery, observe};
 pub use series::{alert_labels, alert_series, recorded_labels};
 pub use state::{
-    ActiveAlert, AlertState, Change, DuplicateLabels, Observation, PENDING_GRACE, Presence, RESOLVED_RETENTION,
+    ActiveAlert, AlertState, Change, Counts, DuplicateLabels, Observation, PENDING_GRACE, Presence, RESOLVED_RETENTION,
     RuleState, StepError, Transition,
 };
 pub use timetable::next_evaluation;

@@ -182,12 +182,48 @@ pub enum StepError {
 #[derive(Clone, Debug, Default)]
 pub struct RuleState {
     alerts: BTreeMap<Fingerprint, ActiveAlert>,
+    counts: Counts,
+}
+
+/// How many alerts are in which state; resolved ones do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How many are pending.
+    pub pending: usize,
+    /// How many fire.
+    pub firing: usize,
+}
+
+impl Counts {
+    fn of(state: AlertState) -> Counts {
+        Counts { pending: usize::from(state == AlertState::Pending), firing: usize::from(state == AlertState::Firing) }
+    }
+
+    fn plus(self, other: Counts) -> Counts {
+        Counts { pending: self.pending + other.pending, firing: self.firing + other.firing }
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(counts: I) -> Counts {
+        counts.fold(Counts::default(), Counts::plus)
+    }
 }
 
 impl RuleState {
     /// Takes up an alert from the store.
     pub fn restore(&mut self, alert: ActiveAlert) {
-        self.alerts.insert(alert.labels.fingerprint(), alert);
+        self.counts = self.counts.plus(Counts::of(alert.state));
+        if let Some(other) = self.alerts.insert(alert.labels.fingerprint(), alert) {
+            let other = Counts::of(other.state);
+            self.counts.pending -= other.pending;
+            self.counts.firing -= other.firing;
+        }
+    }
+
+    /// How many of its alerts are pending and how many fire; known without a look at them.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// The alerts, resolved ones included.
@@ -226,6 +262,7 @@ impl RuleState {
         for (fingerprint, observation) in observed {
             self.step_observed(rule, at, fingerprint, observation, &mut transitions);
         }
+        self.counts = self.alerts.values().map(|alert| Counts::of(alert.state)).sum();
         transitions.sort_by(|one, other| one.alert.labels.cmp(&other.alert.labels));
         Ok(transitions)
     }

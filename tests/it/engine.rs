@@ -8,7 +8,7 @@ use watchbell::config::{self, MemoryFiles};
 use watchbell::deliver::{Delivery, Notification, Outcome};
 use watchbell::engine::{Effect, Engine, Input, Plan, Record, RecordKind, RuleError};
 use watchbell::model::{AlertStatus, Fingerprint, Labels, Timestamp, TraceId};
-use watchbell::rule::{Observation, Presence, Rule, alert_labels};
+use watchbell::rule::{AlertState, Observation, Presence, Rule, alert_labels};
 
 const HOSTS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -135,6 +135,7 @@ impl World {
         self.engine.handle(self.now, input, &mut effects);
         let next = self.engine.next_wakeup();
         assert!(next.is_none_or(|next| next > self.now), "what is due is done: {next:?} at {}", self.now);
+        self.check_counts();
         self.perform(effects);
     }
 
@@ -159,6 +160,13 @@ impl World {
             assert!(!same_lane, "a lane has one attempt under way");
             self.under_way.insert(delivery.number, *delivery);
         }
+    }
+
+    fn check_counts(&self) {
+        let rules = self.plan.groups.iter().flat_map(|group| &group.rules);
+        let states: Vec<_> = rules.flat_map(|rule| self.engine.rule_alerts(rule.id())).map(|it| it.state).collect();
+        let count = |wanted| states.iter().filter(|state| **state == wanted).count();
+        assert_eq!(self.engine.alert_counts(), (count(AlertState::Pending), count(AlertState::Firing)));
     }
 
     fn persist(&mut self, record: &Record) {
