@@ -208,6 +208,29 @@ impl Outbox {
         true
     }
 
+    /// The clock went back: no delivery waits for longer than an attempt just made would let it.
+    pub fn shorten_waits(&mut self, now: Timestamp) {
+        for queue in self.queues.values_mut() {
+            queue.held_until = queue.held_until.map(|held| held.min(now + RETRY_AFTER_MAX));
+            queue.due = std::mem::take(&mut queue.due)
+                .into_iter()
+                .filter_map(|(_, number)| {
+                    let delivery = self.deliveries.get_mut(&number)?;
+                    let longest = if delivery.asked_until.is_some() { RETRY_AFTER_MAX } else { BACKOFF_MAX };
+                    delivery.next_attempt_at = delivery.next_attempt_at.min(now + longest);
+                    Some((delivery.next_attempt_at, number))
+                })
+                .collect();
+        }
+        // Those that wait in their lanes for others.
+        for delivery in self.deliveries.values_mut().filter(|delivery| delivery.attempts == 0) {
+            let first = self.lanes.get(&lane(&delivery.notification)).and_then(|lane| lane.front());
+            if first != Some(&delivery.number) {
+                delivery.next_attempt_at = delivery.next_attempt_at.min(now);
+            }
+        }
+    }
+
     /// Takes in how an attempt ended.
     pub fn settle(&mut self, now: Timestamp, number: u64, outcome: Outcome) -> Settled {
         if !self.end_attempt(number) {

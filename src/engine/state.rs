@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Notice, Plan, Record, RuleError, RuleView};
@@ -28,7 +29,12 @@ pub struct Engine {
     sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
     groups: Groups,
     outbox: Outbox,
+    /// The latest time that was told.
+    latest: Timestamp,
 }
+
+/// By how much the clock goes back before waits are looked at anew; less is a clock that is being adjusted.
+const STEP_BACK_MIN: Duration = Duration::from_secs(1);
 
 /// How a rule's last evaluation went.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +79,7 @@ impl Engine {
             sources: BTreeMap::new(),
             groups: Groups::default(),
             outbox: Outbox::default(),
+            latest: now,
             plan,
         };
         let mut errors = Vec::new();
@@ -90,6 +97,7 @@ impl Engine {
         engine.join_outbox();
         let plan = Arc::clone(&engine.plan);
         engine.take_plan(plan, &mut Call { now, out });
+        engine.shorten_waits(now);
         (engine, errors)
     }
 
@@ -124,6 +132,10 @@ impl Engine {
 
     /// Takes in what happened, and says what to do about it.
     pub fn handle(&mut self, now: Timestamp, input: Input, out: &mut Vec<Effect>) {
+        match now + STEP_BACK_MIN < self.latest {
+            true => self.shorten_waits(now),
+            false => self.latest = self.latest.max(now),
+        }
         let call = &mut Call { now, out };
         match input {
             Input::AlertingResult { rule, at, result, presence } => self.take_result(rule, at, result, &presence, call),
@@ -133,6 +145,13 @@ impl Engine {
             Input::Tick => {}
         }
         self.run_due(call);
+    }
+
+    /// The clock went back: what waits for a time that is far ahead now waits for as long as it may, and no longer.
+    fn shorten_waits(&mut self, now: Timestamp) {
+        self.latest = now;
+        self.groups.shorten_waits(&self.tree, now);
+        self.outbox.shorten_waits(now);
     }
 
     /// When [`Input::Tick`] is due, if nothing else happens before.

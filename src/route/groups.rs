@@ -149,6 +149,17 @@ impl Groups {
         group.recipients(integrations).into_iter().map(|recipient| flush.decide(group, recipient)).collect()
     }
 
+    /// The clock went back: no group waits for longer than its route lets it.
+    pub fn shorten_waits(&mut self, tree: &RouteTree, now: Timestamp) {
+        self.due.clear();
+        for group in self.groups.values_mut() {
+            let route = tree.route(&group.route);
+            let longest = route.map_or(ORPHAN_INTERVAL, |route| route.group_wait.max(route.group_interval));
+            group.next_flush = group.next_flush.min(now + longest.max(GROUP_INTERVAL_MIN));
+            self.due.insert((group.next_flush, group.key.clone()));
+        }
+    }
+
     /// The alerts that `target` will know as firing once everything decided is delivered.
     pub fn told_firing_to(&self, group_key: &str, target: &Target) -> BTreeSet<Fingerprint> {
         let ledger = self.groups.get(group_key).and_then(|group| group.ledger.get(target));

@@ -435,3 +435,20 @@ fn the_same_inputs_have_the_same_effects() {
         assert_eq!(first.len(), second.len());
     }
 }
+
+#[test]
+fn a_clock_that_goes_back_makes_nobody_wait() {
+    let plans = plans();
+    let mut world = World::new(1, &plans);
+    (world.crashes, world.receivers_work) = (false, true);
+    for host in ["a", "b"] {
+        world.holding.insert(("Down".to_owned(), host.to_owned()));
+        for _ in 0..10 {
+            world.step(30);
+        }
+        world.now = world.now - Duration::from_secs(2 * 60 * 60);
+        world.handle(Input::Tick);
+        let wait = world.engine.next_wakeup().map(|next| next.since(world.now));
+        assert!(wait.is_some_and(|wait| wait <= Duration::from_secs(60)), "{wait:?}");
+    }
+}
