@@ -7,7 +7,8 @@ use crate::series::Querier;
 use super::Options;
 use super::duration::Axis;
 use super::error::EvalError;
-use super::instant::{Computed, DEPTH_MAX, Evaluator, Moment};
+use super::functions::absent::wanted_labels;
+use super::instant::{Computed, DEPTH_MAX, Evaluator, Moment, unwrap_parens};
 
 /// An expression that yields a series for every label set for which the data of `expr` are there, whether or not its
 /// conditions hold: comparisons become their `bool` form, `A unless B` becomes A, `topk(k, A)` becomes A, and so on
@@ -31,6 +32,22 @@ pub fn data_labels(
     at: Timestamp,
     options: &Options,
 ) -> Result<Option<Vec<Labels>>, EvalError> {
+    let mut sides = Vec::new();
+    or_sides(expr, 0, &mut sides);
+    if sides.len() > 1 && sides.iter().any(|side| presence(side).is_some()) {
+        // The sides are asked one by one: with its data there, each would hide what the others yield.
+        let mut labels = Vec::new();
+        for side in sides {
+            match (data_labels(querier, side, at, options)?, absent_labels(side)) {
+                (Some(found), _) => labels.extend(found),
+                (None, Some(always)) => labels.push(always),
+                (None, None) => return Ok(None),
+            }
+        }
+        labels.sort();
+        labels.dedup();
+        return Ok(Some(labels));
+    }
     let Some(rewritten) = presence(expr) else { return Ok(None) };
     let axis = Axis { start_ms: at.millis(), end_ms: at.millis(), step_ms: 0 };
     let mut evaluator = Evaluator::new(querier, options, axis);
@@ -40,6 +57,24 @@ pub fn data_labels(
     labels.sort();
     labels.dedup();
     Ok(Some(labels))
+}
+
+/// The sides of `a or b or c`, outermost only.
+fn or_sides<'a>(expr: &'a Expr, depth: usize, sides: &mut Vec<&'a Expr>) {
+    match &unwrap_parens(expr).kind {
+        ExprKind::Binary(binary) if binary.op == BinaryOp::Or && depth < DEPTH_MAX => {
+            or_sides(&binary.left, depth + 1, sides);
+            or_sides(&binary.right, depth + 1, sides);
+        }
+        _ => sides.push(expr),
+    }
+}
+
+/// The labels of what `absent(...)` yields: when it yields nothing, that is no loss of data.
+fn absent_labels(expr: &Expr) -> Option<Labels> {
+    let ExprKind::Call(call) = &unwrap_parens(expr).kind else { return None };
+    let is_absent = matches!(call.function.name, "absent" | "absent_over_time");
+    call.args.first().filter(|_| is_absent).map(wanted_labels)
 }
 
 fn rewrite(expr: &Expr, depth: usize) -> Option<Expr> {

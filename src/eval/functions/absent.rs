@@ -24,7 +24,7 @@ impl Evaluator<'_> {
 }
 
 /// The labels that the selector `expr` demands by equality, those it speaks of twice left out.
-fn wanted_labels(expr: &Expr) -> Labels {
+pub(in crate::eval) fn wanted_labels(expr: &Expr) -> Labels {
     let matchers = match &unwrap_parens(expr).kind {
         ExprKind::Selector(selector) => &selector.matchers,
         ExprKind::Range(range) => &range.selector.matchers,

@@ -1,6 +1,6 @@
 //! The functions of the language, a file per subject.
 
-mod absent;
+pub(super) mod absent;
 mod date;
 pub(super) mod extended;
 mod histogram;

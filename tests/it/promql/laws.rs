@@ -154,6 +154,10 @@ fn data_are_there_or_not() {
         ("sum by (job) (errors > 5) > 1", Some(vec!["{job=\"a\"}"])),
         ("gone > 5", Some(vec![])),
         ("absent(gone)", None),
+        ("absent(gone) or absent(up)", None),
+        ("gone > 5 or absent(up{zone=\"z\"})", Some(vec!["{zone=\"z\"}"])),
+        ("errors > 5 or on() absent(up)", Some(vec!["{}", "{job=\"a\"}"])),
+        ("errors > 5 or vector(1) > 2", None),
         ("{__name__=~\"up|errors\"} > 9", Some(vec!["{job=\"a\"}", "{job=\"b\"}"])),
     ] {
         let expr = parse(text).expect(text);
