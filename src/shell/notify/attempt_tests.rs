@@ -215,7 +215,7 @@ async fn pagerduty_gets_its_routing_key() {
     assert_eq!(event["event_action"], "trigger");
 }
 
-/// A mail server with fixed answers by command; what it was told is kept.
+/// A mail server with fixed answers by command, none for an empty one; what it was told is kept.
 async fn mail_server(answer: fn(&str) -> &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -244,6 +244,9 @@ async fn converse(
             continue;
         }
         let reply = answer(&line);
+        if reply.is_empty() {
+            continue;
+        }
         in_data = reply.starts_with("354");
         writer.write_all(format!("{reply}\r\n").as_bytes()).await?;
     }
@@ -288,6 +291,14 @@ async fn a_mail_goes_out_in_order() {
     );
     assert!(told.iter().any(|line| line == "Auto-Submitted: auto-generated"));
     assert_eq!(told.last().map(String::as_str), Some("QUIT"));
+}
+
+/// Else a mail that is out would be sent again.
+#[tokio::test]
+async fn a_server_that_hangs_at_quit_has_the_mail() {
+    let (port, told) = mail_server(|line| if line == "QUIT" { "" } else { obliging(line) }).await;
+    assert_eq!(mail(port, |config| config.timeout = Duration::from_secs(1)).await, "delivered");
+    assert_eq!(told.lock().expect("not poisoned").last().map(String::as_str), Some("QUIT"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Email over SMTP (RFC 5321): one connection, one mail, one verdict.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -21,13 +22,21 @@ use crate::shell::tls::{Pem, TlsError, TlsMaterial, machine_certificates, server
 /// In this order: LOGIN only where PLAIN is not offered.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
+/// The time that a server has to answer QUIT.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The greatest length of an error, in characters.
 const ERROR_LENGTH_MAX: usize = 512;
 
 pub(super) async fn send(config: &EmailConfig, attempt: &Attempt<'_>) -> Outcome {
     let mut hidden = Hidden::default();
     let outcome = match tokio::time::timeout(limit(config.timeout), try_send(config, attempt, &mut hidden)).await {
-        Ok(Ok(outcome) | Err(outcome)) => outcome,
+        // What became of the mail is settled, however the server takes its leave.
+        Ok(Ok((outcome, connection))) => {
+            quit(connection).await;
+            outcome
+        }
+        Ok(Err(outcome)) => outcome,
         Err(_) => Outcome::Retry { error: format!("no answer within {:?}", limit(config.timeout)), after: None },
     };
     let shown = |error: String| super::text::cut(&one_line(&hidden.redact(&error)), ERROR_LENGTH_MAX);
@@ -38,13 +47,24 @@ pub(super) async fn send(config: &EmailConfig, attempt: &Attempt<'_>) -> Outcome
     }
 }
 
-async fn try_send(config: &EmailConfig, attempt: &Attempt<'_>, hidden: &mut Hidden) -> Result<Outcome, Outcome> {
+/// Says goodbye to the server, which has no more than [`QUIT_TIMEOUT`] to answer.
+async fn quit(mut connection: AsyncSmtpConnection) {
+    let _ = tokio::time::timeout(QUIT_TIMEOUT, connection.quit()).await;
+}
+
+/// The outcome once the server has an opinion of the mail, with the connection still open.
+async fn try_send(
+    config: &EmailConfig,
+    attempt: &Attempt<'_>,
+    hidden: &mut Hidden,
+) -> Result<(Outcome, AsyncSmtpConnection), Outcome> {
     let mail = mail::render(config, attempt.notification, &attempt.texts(), attempt.idempotency_key)?;
     let mut connection = connect(config).await?;
-    authenticate(&mut connection, config, hidden).await?;
-    let outcome = transfer(&mut connection, &mail).await;
-    let _ = connection.quit().await;
-    outcome
+    if let Err(outcome) = authenticate(&mut connection, config, hidden).await {
+        return Ok((outcome, connection));
+    }
+    let (Ok(outcome) | Err(outcome)) = transfer(&mut connection, &mail).await;
+    Ok((outcome, connection))
 }
 
 /// Connected, greeted and as protected as `config` demands.
@@ -70,7 +90,7 @@ async fn connect(config: &EmailConfig) -> Result<AsyncSmtpConnection, Outcome> {
         if connection.can_starttls() {
             connection.starttls(tls, &hello).await.map_err(classify)?;
         } else if config.security == SmtpSecurity::StarttlsRequired {
-            let _ = connection.quit().await;
+            quit(connection).await;
             return Err(rejected("the server does not offer STARTTLS, which `require_tls` asks for"));
         }
     }
@@ -114,7 +134,6 @@ async fn authenticate(
     }
     let Some(secret) = &config.auth_password else { return Ok(()) };
     if !connection.is_encrypted() && !is_loopback(&config.host) {
-        let _ = connection.quit().await;
         return Err(rejected("the server asks for a password over a connection that is not encrypted"));
     }
     let password = reveal(secret).await?;
