@@ -74,7 +74,8 @@ impl Scraper {
     }
 
     /// Takes over a new configuration, on start and on reload. Targets that stay as they were are not disturbed; targets
-    /// whose settings changed keep what is remembered of their series; targets that are gone get their staleness markers.
+    /// whose settings or addresses changed keep what is remembered of their series; targets that are gone get their staleness
+    /// markers.
     pub async fn apply(&self, configs: Vec<ScrapeConfig>) {
         let mut jobs = self.jobs.lock().await;
         if let Some(watcher) = jobs.watcher.take() {
@@ -141,17 +142,17 @@ impl Jobs {
             }
         }
         self.told = problems.into_iter().collect();
-        let gone: Vec<TargetKey> = self.running.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
-        for running in gone.iter().filter_map(|key| self.running.remove(key)) {
-            info!(job = running.job(), url = running.url(), "scrape target removed");
-            running.remove();
-        }
+        let mut succeeded = self.take_gone(&wanted);
         for (key, (config, target)) in wanted {
-            let state = match self.running.remove(&key) {
+            let before = match self.running.remove(&key) {
                 Some(running) if running.is_same(&config, &target) => {
                     self.running.insert(key, running);
                     continue;
                 }
+                Some(running) => Some(running),
+                None => succeeded.remove(&key),
+            };
+            let state = match before {
                 Some(running) => running.stop(Stop::HandOver).await,
                 None => None,
             };
@@ -163,6 +164,32 @@ impl Jobs {
             self.running.insert(key, Running::start(services.clone(), config, target, state));
         }
         services.metrics.set_scrape_targets(self.running.len());
+    }
+
+    /// Takes the targets that are not wanted any more out of those that run. One whose job and labels a new target has, so
+    /// that only its address, path or parameters changed, is returned with that target's key, for its series go on; the
+    /// others are removed.
+    fn take_gone(&mut self, wanted: &HashMap<TargetKey, (Arc<ScrapeConfig>, Target)>) -> HashMap<TargetKey, Running> {
+        let gone: Vec<TargetKey> = self.running.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let mut heirs: HashMap<(&str, &Labels), Vec<&TargetKey>> = HashMap::new();
+        for key in wanted.keys().filter(|key| !self.running.contains_key(*key)) {
+            heirs.entry((&key.job, &key.labels)).or_default().push(key);
+        }
+        let mut succeeded = HashMap::new();
+        for key in &gone {
+            let Some(running) = self.running.remove(key) else { continue };
+            match heirs.get_mut(&(key.job.as_str(), &key.labels)).and_then(Vec::pop) {
+                Some(heir) => {
+                    info!(job = running.job(), from = running.url(), to = heir.url, "scrape target moved");
+                    succeeded.insert(heir.clone(), running);
+                }
+                None => {
+                    info!(job = running.job(), url = running.url(), "scrape target removed");
+                    running.remove();
+                }
+            }
+        }
+        succeeded
     }
 
     /// Reads all files of targets; returns the problems.

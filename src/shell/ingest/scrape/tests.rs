@@ -132,6 +132,37 @@ async fn a_target_from_first_scrape_to_removal() {
     assert!(scraper.targets().await.is_empty());
 }
 
+/// Another path, scheme or parameter does not make another target: its series go on.
+#[tokio::test]
+async fn a_target_that_moves_keeps_its_series() {
+    let exporter = Exporter::default();
+    exporter.answers(StatusCode::OK, "text/plain", "a 1\n");
+    let address = exporter.serve().await;
+    let (scraper, mut announced) = scraper();
+    let mut job = fast(&address);
+    (job.interval, job.timeout) = (Duration::from_millis(1000), Duration::from_millis(1000));
+    scraper.apply(vec![job.clone()]).await;
+    next(&mut announced, |accepted| value(accepted, "a") == Some(1.0)).await;
+
+    job.params = vec![("x".to_owned(), vec!["1".to_owned()])];
+    exporter.answers(StatusCode::OK, "text/plain", "a 2\n");
+    scraper.apply(vec![job.clone()]).await;
+    let moved = next(&mut announced, |accepted| value(accepted, "a") != Some(1.0)).await;
+    assert_eq!(value(&moved, "a"), Some(2.0));
+    assert_eq!(value(&moved, "up"), Some(1.0));
+
+    // The series of the old path end where the new one does not have them.
+    job.metrics_path = "/nothing".to_owned();
+    scraper.apply(vec![job]).await;
+    let failed = next(&mut announced, |accepted| value(accepted, "a") != Some(2.0)).await;
+    assert!(value(&failed, "a").is_some_and(is_stale));
+    assert_eq!(value(&failed, "up"), Some(0.0));
+    let status = scraper.targets().await;
+    assert_eq!(status.len(), 1);
+    assert!(status[0].url.contains("/nothing"), "{status:?}");
+    scraper.stop().await;
+}
+
 #[tokio::test]
 async fn failures_are_told_apart() {
     let silent = Exporter::default();
