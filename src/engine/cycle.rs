@@ -8,7 +8,8 @@ use crate::eval::{self, Element, Value};
 use crate::lang::{self, Expr};
 use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
 use crate::rule::{
-    AlertingRule, Group, NoData, Observation, Presence, RecordingRule, Rule, RuleId, observe, recorded_labels,
+    AlertState, AlertingRule, Group, NoData, Observation, Presence, RecordingRule, Rule, RuleId, observe,
+    recorded_labels,
 };
 use crate::series::Querier;
 use crate::template::{QueryRow, RuleData, TemplateError};
@@ -61,8 +62,8 @@ pub struct GroupRun {
 struct RuleRun {
     /// The series that it wrote; those that it writes no more get a staleness marker.
     written: BTreeSet<Labels>,
-    /// The query labels of its alerts; `None` before its first evaluation.
-    active: Option<HashSet<Labels>>,
+    /// The query labels of its alerts that are not over; `None` before its first evaluation.
+    active: Option<HashMap<Labels, AlertState>>,
 }
 
 impl GroupRun {
@@ -218,9 +219,10 @@ impl<W: World> Evaluation<'_, W> {
         elements.iter().map(observe_one).collect()
     }
 
-    /// The batch behind a series of the result; looked up only where an alert is not known yet.
+    /// The batch behind a series of the result; not looked up for an alert that fires already and has its own.
     fn trace(&self, rule: &AlertingRule, labels: &Labels) -> TraceId {
-        if self.run.active.as_ref().is_some_and(|active| active.contains(labels)) && rule.hold_for.is_zero() {
+        let known = self.run.active.as_ref().and_then(|active| active.get(labels));
+        if known == Some(&AlertState::Firing) {
             return TraceId::NONE;
         }
         let traces = rule.expr.selectors().into_iter().filter_map(|reach| {
@@ -235,8 +237,7 @@ impl<W: World> Evaluation<'_, W> {
     fn presence(&self, rule: &AlertingRule, observed: &[Observation]) -> Presence {
         let NoData::KeepFor(_) = rule.no_data else { return Presence::Unknown };
         let seen: HashSet<&Labels> = observed.iter().map(|observation| &observation.query_labels).collect();
-        let active = self.run.active.iter().flatten();
-        if active.into_iter().all(|labels| seen.contains(labels)) {
+        if self.run.active.iter().flatten().all(|(labels, _)| seen.contains(labels)) {
             return Presence::Unknown;
         }
         let options = &self.surroundings.options;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Event, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::model::{Labels, Timestamp};
-use crate::rule::{Observation, Presence, RuleId};
+use crate::rule::{AlertState, Observation, Presence, RuleId};
 
 /// Something the engine is told.
 #[derive(Clone, Debug)]
@@ -64,6 +64,6 @@ pub enum Effect {
 pub struct RuleView {
     /// `ALERTS` and `ALERTS_FOR_STATE`.
     pub series: Vec<(Labels, f64)>,
-    /// The query labels of the alerts that are pending or firing.
-    pub active: Vec<Labels>,
+    /// The query labels of the alerts that are pending or firing, and which of the two.
+    pub active: Vec<(Labels, AlertState)>,
 }

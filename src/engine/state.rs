@@ -168,7 +168,10 @@ impl Engine {
     pub fn rule_view(&self, rule: RuleId) -> RuleView {
         let Some(state) = self.states.get(&rule) else { return RuleView::default() };
         let active = state.alerts().filter(|(_, alert)| alert.state != AlertState::Resolved);
-        RuleView { series: alert_series(state), active: active.map(|(_, alert)| alert.query_labels.clone()).collect() }
+        RuleView {
+            series: alert_series(state),
+            active: active.map(|(_, alert)| (alert.query_labels.clone(), alert.state)).collect(),
+        }
     }
 
     /// The alerts of `rule`, resolved ones included.
@@ -339,8 +342,9 @@ impl Engine {
     }
 
     fn generator_url(&self, alert: &ActiveAlert) -> String {
-        let name: String = alert.labels.get(crate::model::ALERT_NAME).bytes().map(percent_encoded).collect();
-        format!("{}/api/v1/rules?rule_name[]={name}", self.plan.external_url.trim_end_matches('/'))
+        let mut url = format!("{}/api/v1/rules?rule_name[]=", self.plan.external_url.trim_end_matches('/'));
+        push_percent_encoded(alert.labels.get(crate::model::ALERT_NAME), &mut url);
+        url
     }
 
     /// Looks at the groups whose time has come, and hands out the deliveries whose time has come.
@@ -566,9 +570,11 @@ fn notice(delivery: &Delivery) -> Notice {
     }
 }
 
-fn percent_encoded(byte: u8) -> String {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
+fn push_percent_encoded(text: &str, url: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
     }
 }

@@ -22,6 +22,7 @@ const SERIES: usize = 10_000;
 const INTERVAL: Duration = Duration::from_secs(15);
 const WARM_UP_ROUNDS: u32 = 40;
 const ROUNDS: u32 = 40;
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn main() {
     // Counters that grow by less than any threshold, and by so much that every rule holds.
@@ -77,9 +78,10 @@ struct Stage {
 
 impl Stage {
     fn take(&mut self, series: &[Labels], at: Timestamp, value: f64) {
+        let trace = TraceId::from_traceparent(TRACE).expect("a trace");
         for (number, labels) in series.iter().enumerate() {
             let sample = Sample::new(at, value + (number % 97) as f64);
-            self.database.append(labels, sample, TraceId::NONE).expect("the sample is taken");
+            self.database.append(labels, sample, trace).expect("the sample is taken");
         }
         self.database.truncate(at);
     }

@@ -51,14 +51,14 @@ fn throughput(config: &str, data: &std::path::Path, connections: usize) {
     let batches = answers.len() as f64;
     let seconds = took.as_secs_f64();
     println!(
-        "{connections} connections: {:.0} batches/s, {:.0} samples/s, {:.1} MB/s, service CPU {:.0} %, {:.0} MiB resident",
+        "{connections} connection(s): {:.0} batches/s, {:.0} samples/s, {:.1} MB/s, service CPU {:.0} %, {:.0} MiB resident",
         batches / seconds,
         batches * SERIES_PER_BATCH as f64 / seconds,
         bytes as f64 / seconds / 1e6,
         (process.cpu_time() - cpu_before).as_secs_f64() / seconds * 100.0,
         process.resident_mib(),
     );
-    report(&format!("{connections} connections: an answer"), &mut answers);
+    report(&format!("{connections} connection(s): an answer"), &mut answers);
     process.stop();
 }
 
