@@ -32,7 +32,7 @@ impl Process {
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn().expect("the binary starts");
         let mut process = Process { child, address };
-        while !process.get("/ready").is_some_and(|(status, _)| status == 200) {
+        while process.get("/ready").is_none_or(|(status, _)| status != 200) {
             assert!(started.elapsed() < READY_PATIENCE, "the service does not become ready");
             if let Ok(Some(status)) = process.child.try_wait() {
                 panic!("the service has ended: {status}; WATCHBELL_BENCH_LOGS=1 shows why");

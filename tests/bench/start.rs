@@ -14,6 +14,7 @@ use watchbell::formats::remote_write::encode_v1;
 
 const RUNS: usize = 20;
 const ALERTS: usize = 10_000;
+const FIRING_TRIES_MAX: u32 = 600;
 const JOURNAL_BYTES: u64 = 100 << 20;
 
 fn main() {
@@ -42,8 +43,16 @@ fn starts(name: &str, config: Option<&str>, folder: &Path) {
 /// A service with many alerts in its store and much in its journal is stopped, and starts again.
 fn restarts(folder: &Path) {
     let config = folder.join("many-alerts.yml");
-    let rules = "groups:\n  - name: many\n    interval: 1s\n    rules:\n      - alert: Many\n        \
-                 expr: last_over_time({job=~\".+\"}[1h]) > 0\n        labels: {severity: page}\n";
+    let rules = r#"groups:
+  - name: many
+    interval: 5s
+    rules:
+      - alert: Many
+        expr: label_replace({job=~".+"}, "metric", "$1", "__name__", "(.*)") > 0
+        labels: {severity: page}
+      - record: series:kept
+        expr: count(last_over_time({job=~".+"}[1h]))
+"#;
     std::fs::write(folder.join("many-rules.yml"), rules).expect("the rules are written");
     std::fs::write(&config, "host_samples: false\nrule_files: [many-rules.yml]\n").expect("the main file is written");
     let (config, data) = (config.to_str().expect("text"), folder.join("many-alerts"));
@@ -57,10 +66,17 @@ fn restarts(folder: &Path) {
         }
         at = at + Duration::from_secs(1);
     }
+    for part in series.chunks(1_000) {
+        connection.write(&encode_v1(&batch(part, now(), 1.0)));
+    }
     let firing = || process.get("/health").is_some_and(|(_, body)| body.contains(&format!("\"firing\":{ALERTS}")));
-    while !firing() {
+    for _ in 0..FIRING_TRIES_MAX {
+        if firing() {
+            break;
+        }
         std::thread::sleep(Duration::from_millis(100));
     }
+    assert!(firing(), "the alerts do not fire; WATCHBELL_BENCH_LOGS=1 may show why");
     process.stop();
     let name = format!("{ALERTS} alerts and a journal of {} MiB", journal_bytes(&data) >> 20);
     let again = |_| {
