@@ -16,7 +16,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, fmt as subscriber};
 
 use super::{Ids, SpanId};
-use crate::model::TraceId;
+use crate::model::{Timestamp, TraceId};
 use crate::shell::clock::Clock;
 
 /// How log lines are written.
@@ -176,7 +176,7 @@ where
         let mut own = Fields::default();
         event.record(&mut own);
         let mut line = Line {
-            timestamp: self.clock.now().to_string(),
+            timestamp: timestamp(self.clock.now()),
             level: event.metadata().level().as_str(),
             target: event.metadata().target(),
             message: String::new(),
@@ -268,6 +268,11 @@ fn visible(text: &str) -> String {
         }
         out
     })
+}
+
+/// RFC 3339 with three decimals always, so that columns stand under each other.
+fn timestamp(now: Timestamp) -> String {
+    now.to_jiff().map_or_else(|| now.to_string(), |at| format!("{at:.3}"))
 }
 
 #[cfg(test)]
