@@ -128,7 +128,8 @@ impl Reloading {
         let loaded = loaded?;
         let (tell, changed) = mpsc::channel(1);
         let (requests_in, requests) = mpsc::channel(16);
-        let poll = tokio::time::interval_at(tokio::time::Instant::now() + POLL_INTERVAL, POLL_INTERVAL);
+        // The first tick comes at once: what changed while the service started is found too.
+        let poll = tokio::time::interval(POLL_INTERVAL);
         let reloader = Reloader { requests: requests_in };
         let watcher = Watcher::new(tell);
         let mut reloading = Reloading { config, notes: Notes::default(), watcher, changed, poll, requests, reloader };

@@ -34,7 +34,8 @@ pub enum LogFormat {
 pub struct LogOptions {
     /// How lines are written.
     pub format: LogFormat,
-    /// A level or `tracing` directives such as `info,watchbell::shell=debug`; `None` for `RUST_LOG`, and without it `info`.
+    /// A level (`debug` and `trace` for Watchbell alone) or `tracing` directives such as `info,watchbell::shell=debug`; `None`
+    /// for `RUST_LOG`, and without it `info`.
     pub level: Option<String>,
 }
 
@@ -61,6 +62,7 @@ pub fn init_logs(options: &LogOptions, ids: Ids, clock: Clock) -> Result<(), Log
         Some(level) => level.clone(),
         None => std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "info".to_owned()),
     };
+    let directives = own(directives);
     let filter = EnvFilter::try_new(&directives).map_err(|error| LogError::Level(directives, error))?;
     let lines = subscriber::layer()
         .with_writer(std::io::stderr)
@@ -68,6 +70,14 @@ pub fn init_logs(options: &LogOptions, ids: Ids, clock: Clock) -> Result<(), Log
         .event_format(LineFormat { format: options.format, clock });
     tracing_subscriber::registry().with(filter).with(SpanContexts { ids }).with(lines).try_init()?;
     Ok(())
+}
+
+/// A bare `debug` or `trace` is meant for Watchbell; the libraries below it stay at `info`.
+fn own(directives: String) -> String {
+    match directives.to_ascii_lowercase().as_str() {
+        level @ ("debug" | "trace") => format!("info,watchbell={level}"),
+        _ => directives,
+    }
 }
 
 /// What is known of an open span.
@@ -277,6 +287,18 @@ fn timestamp(now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_bare_level_is_for_watchbell() {
+        for (given, used) in [
+            ("debug", "info,watchbell=debug"),
+            ("TRACE", "info,watchbell=trace"),
+            ("warn", "warn"),
+            ("info,sled=debug", "info,sled=debug"),
+        ] {
+            assert_eq!(super::own(given.to_owned()), used);
+        }
+    }
+
     use std::io;
     use std::sync::{Arc, Mutex};
 
