@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, debug, info_span};
 
 use super::decider::Decider;
 use super::status::Statuses;
@@ -116,6 +116,7 @@ impl Shared {
                 let outcome = guarded(current, integration, delivery, self.clock.now()).await;
                 let took = self.clock.elapsed_since(started);
                 self.metrics.notification_attempted(integration.channel.name(), class(&outcome), took);
+                debug!(?outcome, took_seconds = took.as_secs_f64(), "attempt ended");
                 self.statuses.receiver(
                     &dependency_name(&notification.receiver, notification.integration, &integration.channel),
                     self.clock.now(),
