@@ -139,7 +139,7 @@ impl<W: World> Evaluation<'_, W> {
         });
         match value.map_err(|error| RuleError(error.to_string()))? {
             Value::Vector(elements) => Ok(elements),
-            Value::Scalar(value) => Ok(vec![Element { labels: Labels::default(), value }]),
+            Value::Scalar(value) => Ok(vec![Element { labels: Labels::default(), value: value.into() }]),
             Value::String(_) | Value::Matrix(_) => Err(RuleError("the expression yields no instant vector".to_owned())),
         }
     }
@@ -164,7 +164,7 @@ impl<W: World> Evaluation<'_, W> {
         let mut series = BTreeMap::new();
         for element in elements {
             let labels = recorded_labels(rule, &element.labels);
-            if series.insert(labels.clone(), element.value).is_some() {
+            if series.insert(labels.clone(), element.value.float().unwrap_or_default()).is_some() {
                 return Err(RuleError(format!("the result has two series that become {labels}")));
             }
         }
@@ -198,9 +198,10 @@ impl<W: World> Evaluation<'_, W> {
                 eval::instant(querier, &expr, self.query_at(), options).map(|evaluated| evaluated.value)
             });
             match value.map_err(|error| TemplateError::new(error.to_string()))? {
-                Value::Vector(rows) => {
-                    Ok(rows.into_iter().map(|row| QueryRow { labels: row.labels, value: row.value }).collect())
-                }
+                Value::Vector(rows) => Ok(rows
+                    .into_iter()
+                    .map(|row| QueryRow { labels: row.labels, value: row.value.float().unwrap_or_default() })
+                    .collect()),
                 Value::Scalar(value) => Ok(vec![QueryRow { labels: Labels::default(), value }]),
                 Value::String(_) | Value::Matrix(_) => Err(TemplateError::new("query yields no instant vector")),
             }
@@ -209,7 +210,7 @@ impl<W: World> Evaluation<'_, W> {
             let labels = element.labels.without_name();
             let data = RuleData {
                 labels: &labels,
-                value: element.value,
+                value: element.value.float().unwrap_or_default(),
                 external_labels: &self.surroundings.external_labels,
                 external_url: &self.surroundings.external_url,
                 at: self.at,

@@ -21,6 +21,8 @@ pub enum EvalErrorKind {
     InvalidDuration,
     /// The expression has the wrong type for its place.
     InvalidType,
+    /// [`Options::canceled`](super::Options::canceled) was set: it took too long, or nobody waits for it.
+    Canceled,
     /// Valid, and not evaluated by this version.
     Unsupported,
 }

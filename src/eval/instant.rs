@@ -260,7 +260,7 @@ pub(super) fn final_labels(labels: Labels, drop_name: bool) -> Labels {
 fn finish_vector(items: Vec<Item>, span: &Span) -> Result<Vec<Element>, EvalError> {
     let elements: Vec<Element> = items
         .into_iter()
-        .map(|item| Element { labels: final_labels(item.labels, item.drop_name), value: item.value })
+        .map(|item| Element { labels: final_labels(item.labels, item.drop_name), value: item.value.into() })
         .collect();
     refuse_duplicates(elements.iter().map(|element| &element.labels), span)?;
     Ok(elements)
@@ -272,6 +272,7 @@ fn finish_window(window: &Window<'_>, span: &Span) -> Result<Vec<Series>, EvalEr
         .map(|(track, samples)| Series {
             labels: final_labels(track.labels.clone(), track.drop_name),
             samples: samples.to_vec(),
+            histograms: Vec::new(),
         })
         .collect();
     refuse_duplicates(series.iter().map(|series| &series.labels), span)?;

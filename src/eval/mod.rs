@@ -14,9 +14,11 @@ mod presence;
 mod range;
 mod selector;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::model::{Labels, Sample};
+use crate::model::{HistogramSample, Labels, Sample, SampleValue};
 
 pub use error::{EvalError, EvalErrorKind, Warning, WarningLevel};
 pub use instant::instant;
@@ -24,7 +26,7 @@ pub use presence::{data_labels, presence};
 pub use range::range;
 
 /// What bounds an evaluation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How far back an instant selector looks for the last sample; left-open.
     pub lookback: Duration,
@@ -32,12 +34,19 @@ pub struct Options {
     pub samples_max: usize,
     /// The step of a subquery that names none.
     pub default_step: Duration,
+    /// Once true, the evaluation gives up: [`EvalErrorKind::Canceled`].
+    pub canceled: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Options {
     /// Prometheus's: 5 minutes, 50 million samples, 1 minute.
     fn default() -> Self {
-        Options { lookback: Duration::from_secs(300), samples_max: 50_000_000, default_step: Duration::from_secs(60) }
+        Options {
+            lookback: Duration::from_secs(300),
+            samples_max: 50_000_000,
+            default_step: Duration::from_secs(60),
+            canceled: None,
+        }
     }
 }
 
@@ -72,7 +81,7 @@ pub struct Element {
     /// The series.
     pub labels: Labels,
     /// Its value.
-    pub value: f64,
+    pub value: SampleValue,
 }
 
 /// A series over time.
@@ -80,6 +89,8 @@ pub struct Element {
 pub struct Series {
     /// The series.
     pub labels: Labels,
-    /// Its samples, oldest first.
+    /// Its float samples, oldest first.
     pub samples: Vec<Sample>,
+    /// Its histograms, oldest first.
+    pub histograms: Vec<HistogramSample>,
 }

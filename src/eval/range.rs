@@ -50,7 +50,7 @@ pub fn range(
         evaluator.hold_samples(points.len(), &expr.span)?;
         for (labels, value) in points {
             let index = *index_of.entry(labels).or_insert_with_key(|labels| {
-                series.push(Series { labels: labels.clone(), samples: Vec::new() });
+                series.push(Series { labels: labels.clone(), samples: Vec::new(), histograms: Vec::new() });
                 series.len() - 1
             });
             let samples = &mut series[index].samples;

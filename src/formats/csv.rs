@@ -64,7 +64,7 @@ pub fn parse(text: &[u8], stem: &str) -> Result<Batch, FormatError> {
             }
         }
     }
-    Ok(Batch { series: grouping.finish(), metadata: Vec::new() })
+    Ok(Batch { series: grouping.finish(), ..Batch::default() })
 }
 
 /// One field of a row.

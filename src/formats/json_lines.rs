@@ -43,7 +43,7 @@ pub(super) fn parse_timed(text: &[u8], default_at: Option<Timestamp>) -> Result<
         let index = grouping.index(labels);
         grouping.samples(index).extend(samples);
     }
-    Ok(Batch { series: grouping.finish(), metadata: Vec::new() })
+    Ok(Batch { series: grouping.finish(), ..Batch::default() })
 }
 
 /// The fields of both forms.

@@ -11,7 +11,7 @@ mod error;
 mod grouping;
 mod series_name;
 
-use crate::model::{Labels, Sample};
+use crate::model::{HistogramSample, Labels, Sample, StartTime};
 
 pub use error::FormatError;
 pub use series_name::parse_series;
@@ -24,6 +24,10 @@ pub const LABELS_PER_SERIES_MAX: usize = 1024;
 pub struct Batch {
     /// Each series with its samples, oldest first.
     pub series: Vec<(Labels, Vec<Sample>)>,
+    /// Each series with its native histograms, oldest first; none at the time of one of its samples.
+    pub histograms: Vec<(Labels, Vec<HistogramSample>)>,
+    /// The start times of samples and histograms that have one, oldest first.
+    pub starts: Vec<(Labels, Vec<StartTime>)>,
     /// What is known of metrics.
     pub metadata: Vec<Metadata>,
 }
@@ -31,12 +35,13 @@ pub struct Batch {
 impl Batch {
     /// How many samples there are.
     pub fn sample_count(&self) -> usize {
-        self.series.iter().map(|(_, samples)| samples.len()).sum()
+        let floats: usize = self.series.iter().map(|(_, samples)| samples.len()).sum();
+        floats + self.histograms.iter().map(|(_, histograms)| histograms.len()).sum::<usize>()
     }
 
     /// Whether there is neither a sample nor a metric's metadata.
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty() && self.metadata.is_empty()
+        self.series.is_empty() && self.histograms.is_empty() && self.metadata.is_empty()
     }
 }
 

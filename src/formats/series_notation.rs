@@ -165,7 +165,7 @@ pub fn parse_file(text: &[u8]) -> Result<Batch, FormatError> {
             points.iter().enumerate().filter_map(|(step, point)| Some(Sample::new(clock.at(step), (*point)?)));
         grouping.samples(series).extend(samples);
     }
-    Ok(Batch { series: grouping.finish(), metadata: Vec::new() })
+    Ok(Batch { series: grouping.finish(), ..Batch::default() })
 }
 
 /// When the points of a line are.

@@ -5,6 +5,7 @@
 mod alert;
 mod diagnostic;
 mod duration;
+mod histogram;
 mod labels;
 mod matcher;
 mod reason;
@@ -15,6 +16,10 @@ mod trace;
 pub use alert::{Alert, AlertStatus};
 pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use histogram::{
+    BucketSpan, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, Histogram,
+    HistogramSample, SampleValue, StartTime,
+};
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use reason::Reason;

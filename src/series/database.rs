@@ -365,7 +365,12 @@ impl Querier for Database {
             .resolve(matchers)
             .filter_map(|series| {
                 let samples = series.window.range(after, until);
-                let stretch = || Stretch { labels: Cow::Borrowed(&series.labels), samples: Cow::Borrowed(samples) };
+                let stretch = || Stretch {
+                    labels: Cow::Borrowed(&series.labels),
+                    samples: Cow::Borrowed(samples),
+                    histograms: Cow::Borrowed(&[]),
+                    starts: Cow::Borrowed(&[]),
+                };
                 (!samples.is_empty()).then(stretch)
             })
             .collect();

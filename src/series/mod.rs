@@ -11,7 +11,7 @@ mod window;
 
 use std::borrow::Cow;
 
-use crate::model::{Labels, Matcher, Sample, Timestamp};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp};
 
 pub use database::{Appended, Database, SeriesRef, Stats};
 pub use limits::{AppendError, Limits};
@@ -23,8 +23,12 @@ pub use retention::Retention;
 pub struct Stretch<'a> {
     /// The series.
     pub labels: Cow<'a, Labels>,
-    /// Its samples, oldest first, no two at the same time; staleness markers included.
+    /// Its float samples, oldest first, no two at the same time; staleness markers included.
     pub samples: Cow<'a, [Sample]>,
+    /// Its histograms, oldest first, none at the time of another or of a float sample.
+    pub histograms: Cow<'a, [HistogramSample]>,
+    /// The start times of those of its samples that have one, oldest first.
+    pub starts: Cow<'a, [StartTime]>,
 }
 
 /// Where an evaluation finds its samples.

@@ -113,5 +113,5 @@ pub(crate) fn series(count: usize) -> Vec<Labels> {
 /// One sample of each of `series` at `at`.
 pub(crate) fn batch(series: &[Labels], at: Timestamp, value: f64) -> Batch {
     let series = series.iter().map(|labels| (labels.clone(), vec![Sample::new(at, value)])).collect();
-    Batch { series, metadata: Vec::new() }
+    Batch { series, ..Batch::default() }
 }

@@ -99,7 +99,7 @@ fn gather(
             Entry::Unit { metric, unit } => metadata.of(&metric).unit = unit.to_owned(),
         }
     }
-    Ok(Batch { series: grouping.finish(), metadata: metadata.list })
+    Ok(Batch { series: grouping.finish(), metadata: metadata.list, ..Batch::default() })
 }
 
 /// The metadata of the families that were named so far.

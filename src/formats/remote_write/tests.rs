@@ -237,8 +237,11 @@ fn any_batch() -> impl Strategy<Value = Batch> {
         unit,
         help,
     });
-    (prop::collection::vec(series, 0..5), prop::collection::vec(metadata, 0..3))
-        .prop_map(|(series, metadata)| Batch { series, metadata })
+    (prop::collection::vec(series, 0..5), prop::collection::vec(metadata, 0..3)).prop_map(|(series, metadata)| Batch {
+        series,
+        metadata,
+        ..Batch::default()
+    })
 }
 
 /// A batch with each value as its bits, so that NaNs can be compared.
@@ -287,7 +290,7 @@ proptest! {
 #[test]
 fn the_staleness_marker_survives() {
     let labels = Labels::from_pairs([(METRIC_NAME, "a")]);
-    let batch = Batch { series: vec![(labels, vec![Sample::stale(Timestamp::from_millis(1))])], metadata: Vec::new() };
+    let batch = Batch { series: vec![(labels, vec![Sample::stale(Timestamp::from_millis(1))])], ..Batch::default() };
     let decoded = decode_v1(&decompress(&encode_v1(&batch), 1000).expect("own bytes")).expect("own bytes");
     assert!(is_stale(decoded.batch.series[0].1[0].value));
 }

@@ -186,7 +186,7 @@ mod tests {
 
     fn batch() -> Batch {
         let labels = Labels::from_pairs([(METRIC_NAME, "up"), ("job", "api")]);
-        Batch { series: vec![(labels, vec![Sample::new(Timestamp::from_millis(1000), 1.0)])], metadata: Vec::new() }
+        Batch { series: vec![(labels, vec![Sample::new(Timestamp::from_millis(1000), 1.0)])], ..Batch::default() }
     }
 
     /// `Request { symbols: ["", "__name__", "up"], timeseries: [{ labels_refs: [1, 2], samples: [1 @ 1000] }] }`

@@ -76,7 +76,7 @@ impl Windows {
             warn!(%error, %series, count = refused.len(), "samples of our own rules are not taken");
         }
         let series = samples.into_iter().map(|(labels, sample)| (labels, vec![sample])).collect();
-        let batch = Batch { series, metadata: Vec::new() };
+        let batch = Batch { series, ..Batch::default() };
         self.intake.submit_detached(Accepted {
             batch,
             wire: None,

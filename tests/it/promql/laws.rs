@@ -103,7 +103,7 @@ proptest! {
         };
         let Value::Vector(elements) = evaluated.value else { return Ok(()) };
         let mut found: Vec<(Labels, u64)> =
-            elements.into_iter().map(|element| (element.labels, element.value.to_bits())).collect();
+            elements.into_iter().map(|element| (element.labels, element.value.float().expect("a float").to_bits())).collect();
         found.sort();
         let Ok(Value::Matrix(series)) = ranged.map(|ranged| ranged.value) else {
             return Err(TestCaseError::fail("the range query fails"));

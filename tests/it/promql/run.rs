@@ -209,7 +209,10 @@ fn check_value(eval: &Eval, when: When, value: &Value) -> Result<(), String> {
             expected => Err(format!("{value}, expected {expected:?}")),
         },
         (Value::Vector(elements), _) => {
-            let found = elements.iter().map(|element| (element.labels.clone(), vec![(0, element.value)])).collect();
+            let found = elements
+                .iter()
+                .map(|element| (element.labels.clone(), vec![(0, element.value.float().unwrap_or(f64::NAN))]))
+                .collect();
             compare(&expected, &found)?;
             let order: Vec<&Labels> = elements.iter().map(|element| &element.labels).collect();
             let expected_order: Vec<&Labels> = eval.series.iter().map(|(labels, _)| labels).collect();

@@ -40,7 +40,12 @@ impl Querier for Store {
         let stretches = matching.map(|(labels, samples)| {
             let from = samples.partition_point(|sample| sample.at <= after);
             let to = samples.partition_point(|sample| sample.at <= until).max(from);
-            Stretch { labels: Cow::Borrowed(labels), samples: Cow::Borrowed(&samples[from..to]) }
+            Stretch {
+                labels: Cow::Borrowed(labels),
+                samples: Cow::Borrowed(&samples[from..to]),
+                histograms: Cow::Borrowed(&[]),
+                starts: Cow::Borrowed(&[]),
+            }
         });
         stretches.filter(|stretch| !stretch.samples.is_empty()).collect()
     }

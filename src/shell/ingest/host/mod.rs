@@ -122,7 +122,7 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "a")]);
         let mut tracked = HashSet::new();
         let at = Timestamp::from_millis;
-        let full = Batch { series: vec![(labels, vec![Sample::new(at(1), 1.0)])], metadata: Vec::new() };
+        let full = Batch { series: vec![(labels, vec![Sample::new(at(1), 1.0)])], ..Batch::default() };
         assert_eq!(with_ends(full.clone(), &mut tracked, at(1)), full);
         let ended = with_ends(Batch::default(), &mut tracked, at(2));
         assert!(ended.series.len() == 1 && is_stale(ended.series[0].1[0].value));

@@ -41,7 +41,7 @@ impl Readings {
         self.values.sort_by(|a, b| a.0.cmp(&b.0));
         self.values.dedup_by(|later, first| later.0 == first.0);
         let series = self.values.into_iter().map(|(labels, value)| (labels, vec![Sample::new(at, value)])).collect();
-        Batch { series, metadata: Vec::new() }
+        Batch { series, ..Batch::default() }
     }
 
     #[cfg(test)]

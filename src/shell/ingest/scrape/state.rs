@@ -199,7 +199,7 @@ impl TargetState {
         let up = if failure.is_none() { 1.0 } else { 0.0 };
         let values = [up, took.as_secs_f64(), scraped as f64, kept as f64, series_added as f64];
         series.extend(self.report_series(at, values));
-        ScrapeReport { batch: Batch { series, metadata }, failure, scraped, kept, series_added }
+        ScrapeReport { batch: Batch { series, metadata, ..Batch::default() }, failure, scraped, kept, series_added }
     }
 
     /// The markers that end all series of the target, those that report on it too, as of `at`.
@@ -209,7 +209,7 @@ impl TargetState {
         if self.scrapes > 0 {
             series.extend(self.report_series(at, [STALE_NAN; REPORT_SERIES.len()]));
         }
-        Batch { series, metadata: Vec::new() }
+        Batch { series, ..Batch::default() }
     }
 
     fn report_series(
