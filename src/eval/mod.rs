@@ -1,17 +1,20 @@
-//! The reference evaluator: what an expression yields at a moment.
+//! The reference evaluator: what an expression yields at one moment or many.
 //!
-//! Plain and complete rather than fast; whatever evaluates faster is held equal to it. Look-back and ranges are left-open,
-//! metric names are removed at the end (`__type__` and `__unit__` with them), samples are floats.
+//! Complete and plainly written; whatever evaluates faster is held equal to it. A part of an expression yields its values at
+//! all moments of a query at once: labels are worked out once per series, numbers once per moment. Look-back and ranges are
+//! left-open, metric names are removed at the end (`__type__` and `__unit__` with them).
 
 mod aggregate;
 mod binary;
 mod compensated;
 mod duration;
 mod error;
+mod evaluator;
 mod functions;
-mod instant;
+mod grid;
 mod presence;
-mod range;
+mod query;
+mod row;
 mod selector;
 
 use std::sync::Arc;
@@ -21,9 +24,8 @@ use std::time::Duration;
 use crate::model::{HistogramSample, Labels, Sample, SampleValue};
 
 pub use error::{EvalError, EvalErrorKind, Warning, WarningLevel};
-pub use instant::instant;
 pub use presence::{data_labels, presence};
-pub use range::range;
+pub use query::{instant, range};
 
 /// What bounds an evaluation.
 #[derive(Clone, Debug)]

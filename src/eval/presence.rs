@@ -7,8 +7,10 @@ use crate::series::Querier;
 use super::Options;
 use super::duration::Axis;
 use super::error::EvalError;
+use super::evaluator::{Computed, DEPTH_MAX, Evaluator, unwrap_parens};
 use super::functions::absent::wanted_labels;
-use super::instant::{Computed, DEPTH_MAX, Evaluator, Moment, unwrap_parens};
+use super::grid::Grid;
+use super::row::Row;
 
 /// An expression that yields a series for every label set for which the data of `expr` are there, whether or not its
 /// conditions hold: comparisons become their `bool` form, `A unless B` becomes A, `topk(k, A)` becomes A, and so on
@@ -51,9 +53,10 @@ pub fn data_labels(
     let Some(rewritten) = presence(expr) else { return Ok(None) };
     let axis = Axis { start_ms: at.millis(), end_ms: at.millis(), step_ms: 0 };
     let mut evaluator = Evaluator::new(querier, options, axis);
-    let Computed::Vector(items) = evaluator.eval(&rewritten, Moment::only(at))? else { return Ok(None) };
+    let Computed::Vector(rows) = evaluator.eval(&rewritten, Grid::instant(at))? else { return Ok(None) };
     // Equal labels are fine here: metrics that differ by name alone are one presence.
-    let mut labels: Vec<Labels> = items.into_iter().map(|item| item.labels.without_name()).collect();
+    let mut labels: Vec<Labels> =
+        rows.into_iter().filter(Row::is_present).map(|row| row.labels.without_name()).collect();
     labels.sort();
     labels.dedup();
     Ok(Some(labels))

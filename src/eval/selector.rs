@@ -1,26 +1,16 @@
 //! Selectors and subqueries: where series and their samples come from.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
-use crate::lang::{AtModifier, DurationExpr, Expr, RangeExtension, RangeSelector, Selector, Span, Subquery};
-use crate::model::{Labels, Matcher, Sample, Timestamp, is_stale};
+use crate::lang::{AtModifier, DurationExpr, RangeExtension, RangeSelector, Selector, Span, Subquery};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartTime, Timestamp, is_stale};
 
 use super::duration::{millis, positive_millis};
 use super::error::{EvalError, EvalErrorKind};
+use super::evaluator::{Evaluator, STEPS_MAX};
 use super::functions::extended::interpolate;
-use super::instant::{Evaluator, Moment, earlier};
-
-/// A place in the tree that reads samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum SourceKey {
-    /// The address of a selector.
-    Selector(usize),
-    /// The address of a subquery.
-    Subquery(usize),
-    /// The address of a call to `info`, for the info metrics that it joins.
-    Info(usize),
-}
+use super::grid::{Grid, Shift, earlier};
+use super::row::{Point, Row, merged};
 
 /// One series with the samples that an evaluation may need of it.
 #[derive(Clone, Debug)]
@@ -30,166 +20,320 @@ pub(super) struct Track<'q> {
     pub(super) drop_name: bool,
     /// Oldest first.
     pub(super) samples: Cow<'q, [Sample]>,
+    /// Oldest first.
+    pub(super) histograms: Cow<'q, [HistogramSample]>,
+    /// Oldest first.
+    pub(super) starts: Cow<'q, [StartTime]>,
 }
 
-/// A range vector: tracks seen through a left-open window.
-pub(super) struct Window<'q> {
-    /// The left border; samples at it are outside.
-    pub(super) start: Timestamp,
-    /// The right border; samples at it are inside.
-    pub(super) end: Timestamp,
+/// A range vector: tracks seen through a left-open window that moves from moment to moment.
+pub(super) struct Windows<'q> {
+    tracks: Vec<Track<'q>>,
+    /// The moments of the evaluation.
+    moments: Grid,
+    /// The right borders of the windows.
+    ends: Grid,
+    range_ms: i64,
     /// How the borders are treated.
     pub(super) extension: Option<RangeExtension>,
     /// How far a border's treatment looks past it, in milliseconds.
     lookback_ms: i64,
-    source: Rc<Vec<Track<'q>>>,
 }
 
-impl<'q> Window<'q> {
+/// The samples of one series inside one window; of floats and histograms together there is at least one.
+pub(super) struct Window<'a> {
+    /// The series.
+    pub(super) labels: &'a Labels,
+    /// Its floats in the window, oldest first. An extended window adds the last sample not after its start, a smoothed one
+    /// also the first sample not before its end.
+    pub(super) samples: &'a [Sample],
+    /// Its histograms in the window, with the same additions.
+    pub(super) histograms: &'a [HistogramSample],
+    /// The start times of all samples of the series, inside the window or not, oldest first.
+    pub(super) starts: &'a [StartTime],
+    /// The left border; samples at it are outside.
+    pub(super) start: Timestamp,
+    /// The right border; samples at it are inside.
+    pub(super) end: Timestamp,
+    /// The moment of the evaluation.
+    pub(super) at: Timestamp,
+    /// Which moment of the evaluation it is, from 0.
+    pub(super) step: usize,
+    /// How the borders are treated.
+    pub(super) extension: Option<RangeExtension>,
+}
+
+impl Window<'_> {
     /// The length of the window in seconds.
     pub(super) fn seconds(&self) -> f64 {
-        self.end.millis().saturating_sub(self.start.millis()) as f64 / 1000.0
+        seconds_between(self.start, self.end)
     }
 
-    /// The series with samples in the window, each with those samples (never none). An extended window adds the last
-    /// sample not after its start, a smoothed one also the first sample not before its end.
-    pub(super) fn tracks(&self) -> impl Iterator<Item = (&Track<'q>, &[Sample])> {
-        self.source.iter().filter_map(|track| self.seen(&track.samples).map(|samples| (track, samples)))
+    /// The start time of the sample at `at`, if it has one.
+    pub(super) fn start_of(&self, at: Timestamp) -> Option<Timestamp> {
+        start_of(self.starts, at)
+    }
+}
+
+/// The seconds from `from` until `to`.
+pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.millis().saturating_sub(from.millis()) as f64 / 1000.0
+}
+
+fn start_of(starts: &[StartTime], at: Timestamp) -> Option<Timestamp> {
+    starts.binary_search_by_key(&at, |start| start.at).ok().map(|index| starts[index].start)
+}
+
+/// A sample with its time.
+trait Timed {
+    fn at(&self) -> Timestamp;
+}
+
+impl Timed for Sample {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+impl Timed for HistogramSample {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Counts the samples until moments that mostly ascend, a few steps at a time.
+#[derive(Default)]
+struct Cursor {
+    count: usize,
+}
+
+impl Cursor {
+    /// How many of `samples` are not after `until`.
+    fn count_until<T: Timed>(&mut self, samples: &[T], until: Timestamp) -> usize {
+        const NEAR: usize = 8;
+        if self.count > 0 && samples[self.count - 1].at() > until {
+            self.count = samples[..self.count].partition_point(|sample| sample.at() <= until);
+            return self.count;
+        }
+        for _ in 0..NEAR {
+            match samples.get(self.count) {
+                Some(sample) if sample.at() <= until => self.count += 1,
+                _ => return self.count,
+            }
+        }
+        self.count += samples[self.count..].partition_point(|sample| sample.at() <= until);
+        self.count
+    }
+}
+
+impl<'q> Windows<'q> {
+    /// The series.
+    pub(super) fn tracks(&self) -> &[Track<'q>] {
+        &self.tracks
     }
 
-    fn seen<'a>(&self, samples: &'a [Sample]) -> Option<&'a [Sample]> {
-        let count_until = |until: Timestamp| samples.partition_point(|sample| sample.at <= until);
-        let (mut from, mut to) = (count_until(self.start), count_until(self.end));
+    /// A row per series with what `function` makes of each window with samples.
+    ///
+    /// # Errors
+    ///
+    /// The first of `function`.
+    pub(super) fn rows(
+        &self,
+        mut function: impl FnMut(&Window<'_>) -> Result<Point, EvalError>,
+    ) -> Result<Vec<Row>, EvalError> {
+        let mut rows = Vec::with_capacity(self.tracks.len());
+        for track in &self.tracks {
+            let mut points = vec![Point::Absent; self.moments.len()];
+            let mut is_present = false;
+            self.each_window(track, |window| {
+                let point = function(window)?;
+                is_present |= point.is_present();
+                points[window.step] = point;
+                Ok(())
+            })?;
+            if is_present {
+                rows.push(Row { labels: track.labels.clone(), drop_name: track.drop_name, points });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Gives every window of `track` that has samples to `function`, in order.
+    pub(super) fn each_window(
+        &self,
+        track: &Track<'_>,
+        mut function: impl FnMut(&Window<'_>) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        let mut float_borders = <(Cursor, Cursor)>::default();
+        let mut histogram_borders = <(Cursor, Cursor)>::default();
+        for (step, (at, end)) in self.moments.moments().zip(self.ends.moments()).enumerate() {
+            let start = earlier(end, self.range_ms);
+            let samples = self.seen(&track.samples, &mut float_borders, start, end);
+            let histograms = self.seen(&track.histograms, &mut histogram_borders, start, end);
+            if samples.is_empty() && histograms.is_empty() {
+                continue;
+            }
+            let window = Window {
+                labels: &track.labels,
+                samples,
+                histograms,
+                starts: &track.starts,
+                start,
+                end,
+                at,
+                step,
+                extension: self.extension,
+            };
+            function(&window)?;
+        }
+        Ok(())
+    }
+
+    fn seen<'a, T: Timed>(
+        &self,
+        samples: &'a [T],
+        borders: &mut (Cursor, Cursor),
+        start: Timestamp,
+        end: Timestamp,
+    ) -> &'a [T] {
+        if samples.is_empty() {
+            return &[];
+        }
+        let (mut from, mut to) = (borders.0.count_until(samples, start), borders.1.count_until(samples, end));
         if let Some(extension) = self.extension {
-            if from >= 1 && samples[from - 1].at > earlier(self.start, self.lookback_ms) {
+            if from >= 1 && samples[from - 1].at() > earlier(start, self.lookback_ms) {
                 from -= 1;
             }
-            let nothing_inside = to == 0 || samples.get(from).is_none();
-            if nothing_inside {
-                return None;
+            if to == 0 || from >= samples.len() {
+                return &[];
             }
-            let ends_before_the_border = samples[to - 1].at < self.end;
-            let next = samples.get(to).filter(|next| next.at <= earlier(self.end, -self.lookback_ms));
+            let ends_before_the_border = samples[to - 1].at() < end;
+            let next = samples.get(to).filter(|next| next.at() <= earlier(end, -self.lookback_ms));
             if extension == RangeExtension::Smoothed && ends_before_the_border && next.is_some() {
                 to += 1;
             }
-            if samples[to - 1].at <= self.start || samples[from].at > self.end {
-                return None;
+            if samples[to - 1].at() <= start || samples[from].at() > end {
+                return &[];
             }
         }
-        samples.get(from..to).filter(|seen| !seen.is_empty())
+        samples.get(from..to).unwrap_or_default()
+    }
+}
+
+/// The sample that a selector finds.
+pub(super) struct Found<'a> {
+    /// When it was observed.
+    pub(super) at: Timestamp,
+    /// What it holds.
+    pub(super) point: Point,
+    /// The start times of the series.
+    starts: &'a [StartTime],
+}
+
+impl Found<'_> {
+    /// Its start time, if it has one.
+    pub(super) fn start(&self) -> Option<Timestamp> {
+        start_of(self.starts, self.at)
     }
 }
 
 impl<'q> Evaluator<'q> {
-    /// `moment` as seen through `@` and `offset`.
-    pub(super) fn shift(
-        &self,
-        moment: Moment,
-        at: Option<AtModifier>,
-        offset: Option<&DurationExpr>,
-    ) -> Result<Moment, EvalError> {
-        let fixed = |millis| Moment::only(Timestamp::from_millis(millis));
-        let moment = match at {
-            None => moment,
-            Some(AtModifier::Millis(millis)) => fixed(millis),
-            Some(AtModifier::Start) => fixed(self.axis.start_ms),
-            Some(AtModifier::End) => fixed(self.axis.end_ms),
-        };
+    /// What `@` and `offset` do to a moment.
+    pub(super) fn shift(&self, at: Option<AtModifier>, offset: Option<&DurationExpr>) -> Result<Shift, EvalError> {
+        let fixed_ms = at.map(|at| match at {
+            AtModifier::Millis(millis) => millis,
+            AtModifier::Start => self.axis.start_ms,
+            AtModifier::End => self.axis.end_ms,
+        });
         let offset_ms = offset.map_or(Ok(0), |offset| millis(offset, &self.axis))?;
-        Ok(moment.earlier(offset_ms))
+        Ok(Shift { fixed_ms, offset_ms })
     }
 
     pub(super) fn lookback_ms(&self) -> i64 {
         i64::try_from(self.options.lookback.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// The series that `selector` finds at `moment`, each with its latest sample inside the look-back.
-    pub(super) fn select(
-        &mut self,
-        selector: &Selector,
-        span: &Span,
-        moment: Moment,
-    ) -> Result<Vec<(Labels, Sample)>, EvalError> {
-        let moment = self.shift(moment, selector.at, selector.offset.as_ref())?;
-        let lookback_ms = self.lookback_ms();
-        let key = SourceKey::Selector(std::ptr::from_ref(selector) as usize);
+    /// The series that `selector` finds, each with its latest samples inside the look-back.
+    pub(super) fn select(&mut self, selector: &Selector, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
+        let seen_at = grid.shifted(self.shift(selector.at, selector.offset.as_ref())?);
         if selector.extension == Some(RangeExtension::Smoothed) {
-            let until = earlier(moment.last, lookback_ms.saturating_neg());
-            let source = self.load(key, &selector.matchers, earlier(moment.first, lookback_ms), until, true, span)?;
-            let smoothed = |track: &Track<'_>| smoothed_at(&track.samples, moment.at, lookback_ms);
-            return Ok(source
-                .iter()
-                .filter_map(|track| smoothed(track).map(|value| (track.labels.clone(), Sample::new(moment.at, value))))
-                .collect());
+            return self.select_smoothed(selector, span, seen_at);
         }
-        self.latest(key, &selector.matchers, span, moment)
+        self.select_with(&selector.matchers, span, seen_at, |found| found.point)
     }
 
-    /// The series that satisfy `matchers`, each with its latest sample inside the look-back of `moment`.
-    pub(super) fn latest(
+    /// What `read` makes of the latest samples inside the look-back of the moments `seen_at`.
+    pub(super) fn select_with(
         &mut self,
-        key: SourceKey,
         matchers: &[Matcher],
         span: &Span,
-        moment: Moment,
-    ) -> Result<Vec<(Labels, Sample)>, EvalError> {
+        seen_at: Grid,
+        read: impl Fn(Found<'_>) -> Point,
+    ) -> Result<Vec<Row>, EvalError> {
         let lookback_ms = self.lookback_ms();
-        let source = self.load(key, matchers, earlier(moment.first, lookback_ms), moment.last, false, span)?;
-        let after = earlier(moment.at, lookback_ms);
-        let mut found = Vec::with_capacity(source.len());
-        for track in source.iter() {
-            let count = track.samples.partition_point(|sample| sample.at <= moment.at);
-            let latest = count.checked_sub(1).and_then(|index| track.samples.get(index));
-            if let Some(sample) = latest.filter(|sample| sample.at > after && !is_stale(sample.value)) {
-                found.push((track.labels.clone(), *sample));
+        let last = seen_at.at(seen_at.len() - 1);
+        let tracks = self.load(matchers, earlier(seen_at.at(0), lookback_ms), last, false, span)?;
+        let mut rows = Vec::with_capacity(tracks.len());
+        for track in tracks {
+            let mut cursors = <(Cursor, Cursor)>::default();
+            let mut is_present = false;
+            let points = seen_at.moments().map(|at| {
+                let found = track.latest(&mut cursors, at, lookback_ms);
+                let point = found.map_or(Point::Absent, &read);
+                is_present |= point.is_present();
+                point
+            });
+            let points = points.collect();
+            if is_present {
+                rows.push(Row { labels: track.labels, drop_name: false, points });
             }
         }
-        Ok(found)
+        Ok(rows)
     }
 
-    /// The range vector of `range` at `moment`.
+    fn select_smoothed(&mut self, selector: &Selector, span: &Span, seen_at: Grid) -> Result<Vec<Row>, EvalError> {
+        let lookback_ms = self.lookback_ms();
+        let until = earlier(seen_at.at(seen_at.len() - 1), lookback_ms.saturating_neg());
+        let tracks = self.load(&selector.matchers, earlier(seen_at.at(0), lookback_ms), until, true, span)?;
+        let row = |track: Track<'q>| Row {
+            points: seen_at.moments().map(|at| smoothed_at(&track.samples, at, lookback_ms).into()).collect(),
+            labels: track.labels,
+            drop_name: false,
+        };
+        Ok(tracks.into_iter().map(row).filter(Row::is_present).collect())
+    }
+
+    /// The range vector of `range`.
     pub(super) fn select_range(
         &mut self,
         range: &RangeSelector,
         span: &Span,
-        moment: Moment,
-    ) -> Result<Window<'q>, EvalError> {
+        grid: Grid,
+    ) -> Result<Windows<'q>, EvalError> {
         let selector = &range.selector;
-        let moment = self.shift(moment, selector.at, selector.offset.as_ref())?;
+        let ends = grid.shifted(self.shift(selector.at, selector.offset.as_ref())?);
         let range_ms = positive_millis(&range.range, &self.axis)?;
         let lookback_ms = self.lookback_ms();
-        let (mut after, mut until) = (earlier(moment.first, range_ms), moment.last);
+        let (mut after, mut until) = (earlier(ends.at(0), range_ms), ends.at(ends.len() - 1));
         if selector.extension.is_some() {
             after = earlier(after, lookback_ms);
         }
         if selector.extension == Some(RangeExtension::Smoothed) {
             until = earlier(until, lookback_ms.saturating_neg());
         }
-        let key = SourceKey::Selector(std::ptr::from_ref(selector) as usize);
-        let source = self.load(key, &selector.matchers, after, until, true, span)?;
-        Ok(Window {
-            start: earlier(moment.at, range_ms),
-            end: moment.at,
-            extension: selector.extension,
-            lookback_ms,
-            source,
-        })
+        let tracks = self.load(&selector.matchers, after, until, true, span)?;
+        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: selector.extension, lookback_ms })
     }
 
-    /// The series that satisfy `matchers` with their samples after `after` and not after `until`; read once.
+    /// The series that satisfy `matchers` with their samples after `after` and not after `until`.
     fn load(
         &mut self,
-        key: SourceKey,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
         without_markers: bool,
         span: &Span,
-    ) -> Result<Rc<Vec<Track<'q>>>, EvalError> {
-        if let Some(source) = self.sources.get(&key) {
-            return Ok(Rc::clone(source));
-        }
+    ) -> Result<Vec<Track<'q>>, EvalError> {
         let mut count = 0;
         let stretches = self.querier.select(matchers, after, until);
         let mut tracks = Vec::with_capacity(stretches.len());
@@ -198,85 +342,60 @@ impl<'q> Evaluator<'q> {
             if without_markers && samples.iter().any(|sample| is_stale(sample.value)) {
                 samples = samples.iter().filter(|sample| !is_stale(sample.value)).copied().collect();
             }
-            count += samples.len();
-            tracks.push(Track { labels: stretch.labels.into_owned(), drop_name: false, samples });
+            count += samples.len() + stretch.histograms.len();
+            tracks.push(Track {
+                labels: stretch.labels.into_owned(),
+                drop_name: false,
+                samples,
+                histograms: stretch.histograms,
+                starts: stretch.starts,
+            });
         }
-        self.hold_samples(count, span)?;
-        let source = Rc::new(tracks);
-        self.sources.insert(key, Rc::clone(&source));
-        Ok(source)
+        self.keep(count, span)?;
+        Ok(tracks)
     }
 
-    /// The range vector of `subquery` at `moment`: its expression at the multiples of its step inside its range.
+    /// The range vector of `subquery`: its expression at the multiples of its step inside its range.
     pub(super) fn eval_subquery(
         &mut self,
         subquery: &Subquery,
         span: &Span,
-        moment: Moment,
-    ) -> Result<Window<'q>, EvalError> {
-        let moment = self.shift(moment, subquery.at, subquery.offset.as_ref())?;
+        grid: Grid,
+    ) -> Result<Windows<'q>, EvalError> {
+        let ends = grid.shifted(self.shift(subquery.at, subquery.offset.as_ref())?);
         let range_ms = positive_millis(&subquery.range, &self.axis)?;
         let step_ms = match &subquery.step {
             Some(step) => positive_millis(step, &self.axis)?,
             None => i64::try_from(self.options.default_step.as_millis()).unwrap_or(i64::MAX).max(1),
         };
-        let key = SourceKey::Subquery(std::ptr::from_ref(subquery) as usize);
-        let source = match self.sources.get(&key) {
-            Some(source) => Rc::clone(source),
-            None => {
-                let after_ms = earlier(moment.first, range_ms).millis();
-                let tracks = self.eval_steps(&subquery.expr, span, after_ms, moment.last.millis(), step_ms)?;
-                let source = Rc::new(tracks);
-                self.sources.insert(key, Rc::clone(&source));
-                source
+        let after_ms = earlier(ends.at(0), range_ms).millis();
+        let first_ms = after_ms.div_euclid(step_ms).saturating_add(1).saturating_mul(step_ms);
+        let last_ms = ends.at(ends.len() - 1).millis().div_euclid(step_ms).saturating_mul(step_ms);
+        let mut tracks = Vec::new();
+        if first_ms <= last_ms {
+            let steps = (last_ms.saturating_sub(first_ms) / step_ms).saturating_add(1);
+            let inner = Grid::steps(first_ms, step_ms, self.checked_steps(steps, span)?);
+            let rows = self.vector(&subquery.expr, inner)?;
+            let rows = merged(rows).map_err(|()| EvalError::duplicate(span))?;
+            for row in rows {
+                tracks.push(as_track(row, inner));
             }
-        };
-        Ok(Window { start: earlier(moment.at, range_ms), end: moment.at, extension: None, lookback_ms: 0, source })
+            self.keep(tracks.iter().map(|track| track.samples.len() + track.histograms.len()).sum(), span)?;
+        }
+        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: None, lookback_ms: 0 })
     }
 
-    /// `expr` at the multiples of `step_ms` after `after_ms` and not after `until_ms`.
-    fn eval_steps(
-        &mut self,
-        expr: &Expr,
-        span: &Span,
-        after_ms: i64,
-        until_ms: i64,
-        step_ms: i64,
-    ) -> Result<Vec<Track<'q>>, EvalError> {
-        let first_ms = after_ms.div_euclid(step_ms).saturating_add(1).saturating_mul(step_ms);
-        let last_ms = until_ms.div_euclid(step_ms).saturating_mul(step_ms);
-        if first_ms > last_ms {
-            return Ok(Vec::new());
-        }
-        let steps = (last_ms.saturating_sub(first_ms) / step_ms).saturating_add(1);
-        self.take_steps(usize::try_from(steps).unwrap_or(usize::MAX), span)?;
-        let (first, last) = (Timestamp::from_millis(first_ms), Timestamp::from_millis(last_ms));
-        let mut rows: Vec<(Labels, bool, Vec<Sample>)> = Vec::new();
-        let mut index_of = hashbrown::HashMap::<Labels, usize>::new();
-        for step in 0..steps {
-            let at = Timestamp::from_millis(first_ms.saturating_add(step.saturating_mul(step_ms)));
-            let items = self.vector(expr, Moment { at, first, last })?;
-            self.hold_samples(items.len(), span)?;
-            for item in items {
-                let index = *index_of.entry(item.labels.clone()).or_insert_with(|| {
-                    rows.push((item.labels.clone(), item.drop_name, Vec::new()));
-                    rows.len() - 1
-                });
-                let (_, drop_name, samples) = &mut rows[index];
-                *drop_name |= item.drop_name;
-                if samples.last().is_some_and(|last| last.at == at) {
-                    return Err(EvalError::duplicate(span));
-                }
-                samples.push(Sample::new(at, item.value));
-            }
-        }
-        let track = |(labels, drop_name, samples)| Track { labels, drop_name, samples: Cow::Owned(samples) };
-        Ok(rows.into_iter().map(track).collect())
+    /// `steps` unless they are too many.
+    pub(super) fn checked_steps(&self, steps: i64, span: &Span) -> Result<usize, EvalError> {
+        usize::try_from(steps).ok().filter(|steps| *steps <= STEPS_MAX).ok_or_else(|| {
+            let text = format!("the evaluation would take more than {STEPS_MAX} steps");
+            EvalError::new(EvalErrorKind::TooManySteps, text, span)
+        })
     }
 
     /// Refuses `anchored` and `smoothed` for functions that do not know them.
-    pub(super) fn check_extension(&self, function: &str, window: &Window<'_>, span: &Span) -> Result<(), EvalError> {
-        let (word, allowed) = match window.extension {
+    pub(super) fn check_extension(&self, function: &str, windows: &Windows<'_>, span: &Span) -> Result<(), EvalError> {
+        let (word, allowed) = match windows.extension {
             None => return Ok(()),
             Some(RangeExtension::Anchored) => ("anchored", &["changes", "delta", "increase", "rate", "resets"][..]),
             Some(RangeExtension::Smoothed) => ("smoothed", &["delta", "increase", "rate"][..]),
@@ -287,6 +406,47 @@ impl<'q> Evaluator<'q> {
         let list = allowed.join(", ");
         let text = format!("{word} modifier can only be used with: {list} - not with {function}");
         Err(EvalError::new(EvalErrorKind::InvalidParameter, text, span))
+    }
+}
+
+impl Track<'_> {
+    /// The latest sample after the look-back of `at` and not after it.
+    fn latest(&self, cursors: &mut (Cursor, Cursor), at: Timestamp, lookback_ms: i64) -> Option<Found<'_>> {
+        let floats = cursors.0.count_until(&self.samples, at);
+        let sample = floats.checked_sub(1).map(|index| &self.samples[index]);
+        let histogram = match self.histograms.is_empty() {
+            true => None,
+            false => cursors.1.count_until(&self.histograms, at).checked_sub(1).map(|index| &self.histograms[index]),
+        };
+        let (found_at, point) = match (sample, histogram) {
+            (sample, Some(histogram)) if sample.is_none_or(|sample| sample.at < histogram.at) => {
+                (histogram.at, Point::Histogram(histogram.histogram.clone()))
+            }
+            (Some(sample), _) if !is_stale(sample.value) => (sample.at, Point::Float(sample.value)),
+            _ => return None,
+        };
+        let is_recent = found_at > earlier(at, lookback_ms);
+        is_recent.then_some(Found { at: found_at, point, starts: &self.starts })
+    }
+}
+
+/// A row as a series of samples.
+fn as_track(row: Row, grid: Grid) -> Track<'static> {
+    let mut samples = Vec::new();
+    let mut histograms = Vec::new();
+    for (at, point) in grid.moments().zip(row.points) {
+        match point.into_value() {
+            None => {}
+            Some(SampleValue::Float(value)) => samples.push(Sample::new(at, value)),
+            Some(SampleValue::Histogram(histogram)) => histograms.push(HistogramSample { at, histogram }),
+        }
+    }
+    Track {
+        labels: row.labels,
+        drop_name: row.drop_name,
+        samples: Cow::Owned(samples),
+        histograms: Cow::Owned(histograms),
+        starts: Cow::Borrowed(&[]),
     }
 }
 

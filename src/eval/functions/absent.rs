@@ -4,22 +4,32 @@ use crate::lang::{Call, Expr, ExprKind, Span};
 use crate::model::{Labels, METRIC_NAME, MatchOp};
 
 use super::super::error::EvalError;
-use super::super::instant::{Evaluator, Item, Moment, unwrap_parens};
+use super::super::evaluator::{Evaluator, unwrap_parens};
+use super::super::grid::Grid;
+use super::super::row::{Point, Row};
 use super::argument;
 
 impl Evaluator<'_> {
     /// One element with the labels that the selector asks for if its argument is empty, and nothing otherwise.
-    pub(super) fn call_absent(&mut self, call: &Call, span: &Span, moment: Moment) -> Result<Vec<Item>, EvalError> {
+    pub(super) fn call_absent(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
         let expr = argument(call, 0, span)?;
-        let is_empty = if call.function.name == "absent" {
-            self.vector(expr, moment)?.is_empty()
+        let mut is_seen = vec![false; grid.len()];
+        if call.function.name == "absent" {
+            for row in self.vector(expr, grid)? {
+                is_seen.iter_mut().zip(&row.points).for_each(|(seen, point)| *seen |= point.is_present());
+            }
         } else {
-            let window = self.window(expr, moment)?;
-            self.check_extension(call.function.name, &window, span)?;
-            window.tracks().next().is_none()
-        };
-        let absent = || Item { labels: wanted_labels(expr), value: 1.0, drop_name: false };
-        Ok(is_empty.then(absent).into_iter().collect())
+            let windows = self.windows(expr, grid)?;
+            self.check_extension(call.function.name, &windows, span)?;
+            for track in windows.tracks() {
+                windows.each_window(track, |window| {
+                    is_seen[window.step] = true;
+                    Ok(())
+                })?;
+            }
+        }
+        let points = is_seen.into_iter().map(|seen| if seen { Point::Absent } else { Point::Float(1.0) });
+        Ok(vec![Row { labels: wanted_labels(expr), drop_name: false, points: points.collect() }])
     }
 }
 

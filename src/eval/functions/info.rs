@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 
 use crate::lang::{Call, Expr, ExprKind, Span};
-use crate::model::{Labels, METRIC_NAME, Matcher, Sample};
+use crate::model::{Labels, METRIC_NAME, Matcher};
 
 use super::super::error::{EvalError, EvalErrorKind};
-use super::super::instant::{Evaluator, Item, Moment};
-use super::super::selector::SourceKey;
+use super::super::evaluator::Evaluator;
+use super::super::grid::Grid;
+use super::super::row::{Point, Row};
 use super::argument;
 
 /// The labels that tell which info series belong to a series.
@@ -19,7 +20,7 @@ const DEFAULT_INFO_METRIC: &str = "target_info";
 
 impl Evaluator<'_> {
     /// `info(v, selector)`: each series with the data labels of its info series, at the time that `v` looks at.
-    pub(super) fn call_info(&mut self, call: &Call, span: &Span, moment: Moment) -> Result<Vec<Item>, EvalError> {
+    pub(super) fn call_info(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
         let expr = argument(call, 0, span)?;
         let selected = match call.args.get(1).map(|argument| &argument.kind) {
             Some(ExprKind::Selector(selector)) => selector.matchers.clone(),
@@ -30,41 +31,39 @@ impl Evaluator<'_> {
         if names.is_empty() {
             names.push(Matcher::equal(METRIC_NAME, DEFAULT_INFO_METRIC));
         }
-        let items = self.vector(expr, moment)?;
-        let key = SourceKey::Info(std::ptr::from_ref(call) as usize);
+        let rows = self.vector(expr, grid)?;
         let matchers: Vec<Matcher> = names.iter().chain(&data).cloned().collect();
-        let reference = self.reference(expr, moment)?.unwrap_or(moment);
-        let info = index(self.latest(key, &matchers, span, reference)?, span)?;
-        let mut joined = Vec::with_capacity(items.len());
-        for item in items {
-            let name = item.labels.metric_name();
+        let seen_at = self.reference(expr, grid)?.unwrap_or(grid);
+        let info = self.select_with(&matchers, span, seen_at, |found| Point::Float(found.at.millis() as f64))?;
+        let by_identity = index(&info);
+        let mut joined = Vec::with_capacity(rows.len());
+        for row in rows {
+            let name = row.labels.metric_name();
             let is_info = names.iter().all(|matcher| matcher.matches_value(name));
-            let identity = identity(&item.labels);
+            let identity = identity(&row.labels);
             if is_info || identity.is_empty() {
-                joined.push(item);
+                joined.push(row);
                 continue;
             }
-            match info.get(&identity) {
-                Some(found) => joined.push(with_data_labels(item, found, &data, span)?),
-                None if data.iter().all(|matcher| matcher.matches_value("")) => joined.push(item),
-                None => {}
-            }
+            let metrics = by_identity.get(&identity).map_or(&[][..], Vec::as_slice);
+            joined.extend(with_data_labels(row, metrics, &info, &data, span)?);
         }
         Ok(joined)
     }
 
-    /// The moment that the first selector inside `expr` looks at.
-    fn reference(&self, expr: &Expr, moment: Moment) -> Result<Option<Moment>, EvalError> {
+    /// The moments that the first selector inside `expr` looks at.
+    fn reference(&self, expr: &Expr, grid: Grid) -> Result<Option<Grid>, EvalError> {
         let parts: Vec<&Expr> = match &expr.kind {
             ExprKind::Selector(selector) => {
-                return self.shift(moment, selector.at, selector.offset.as_ref()).map(Some);
+                return self.shift(selector.at, selector.offset.as_ref()).map(|shift| Some(grid.shifted(shift)));
             }
             ExprKind::Range(range) => {
-                return self.shift(moment, range.selector.at, range.selector.offset.as_ref()).map(Some);
+                let shift = self.shift(range.selector.at, range.selector.offset.as_ref())?;
+                return Ok(Some(grid.shifted(shift)));
             }
             ExprKind::Subquery(subquery) => {
-                let shifted = self.shift(moment, subquery.at, subquery.offset.as_ref())?;
-                return self.reference(&subquery.expr, shifted);
+                let shift = self.shift(subquery.at, subquery.offset.as_ref())?;
+                return self.reference(&subquery.expr, grid.shifted(shift));
             }
             ExprKind::Number(_) | ExprKind::String(_) => return Ok(None),
             ExprKind::Paren(inner) | ExprKind::Unary(_, inner) => vec![inner],
@@ -73,7 +72,7 @@ impl Evaluator<'_> {
             ExprKind::Call(call) => call.args.iter().collect(),
         };
         for part in parts {
-            if let Some(found) = self.reference(part, moment)? {
+            if let Some(found) = self.reference(part, grid)? {
                 return Ok(Some(found));
             }
         }
@@ -86,42 +85,87 @@ fn identity(labels: &Labels) -> Labels {
     labels.retain(|name| IDENTIFYING_LABELS.contains(&name))
 }
 
-/// The info series by identity; of one metric the latest only.
-fn index(found: Vec<(Labels, Sample)>, span: &Span) -> Result<HashMap<Labels, Vec<Labels>>, EvalError> {
-    let mut latest: HashMap<(Labels, String), (Labels, Sample)> = HashMap::new();
-    let mut order = Vec::new();
-    for (labels, sample) in found {
-        let key = (identity(&labels), labels.metric_name().to_owned());
-        match latest.get(&key) {
-            Some((_, other)) if other.at > sample.at => {}
-            Some((existing, other)) if other.at == sample.at => {
+/// The series of one info metric that share their identity, as indices.
+type OfMetric = Vec<usize>;
+
+/// The info series by identity and metric.
+fn index(info: &[Row]) -> HashMap<Labels, Vec<OfMetric>> {
+    let mut by_identity: HashMap<Labels, Vec<OfMetric>> = HashMap::new();
+    for (index, row) in info.iter().enumerate() {
+        let metrics = by_identity.entry(identity(&row.labels)).or_default();
+        let name = row.labels.metric_name();
+        match metrics.iter_mut().find(|metric| info[metric[0]].labels.metric_name() == name) {
+            Some(metric) => metric.push(index),
+            None => metrics.push(vec![index]),
+        }
+    }
+    by_identity
+}
+
+/// The series of `metric` with the latest sample at `step`, if there is any.
+fn latest(metric: &OfMetric, info: &[Row], step: usize, span: &Span) -> Result<Option<usize>, EvalError> {
+    let mut best: Option<(usize, f64)> = None;
+    for index in metric {
+        let Some(at) = info[*index].points[step].float() else { continue };
+        match best {
+            Some((_, other_at)) if other_at > at => {}
+            Some((other, other_at)) if other_at == at => {
+                let (existing, labels) = (&info[other].labels, &info[*index].labels);
                 let text = format!("found duplicate series for info metric: {existing} and {labels}");
                 return Err(EvalError::new(EvalErrorKind::Matching, text, span));
             }
-            previous => {
-                if previous.is_none() {
-                    order.push(key.clone());
-                }
-                latest.insert(key, (labels, sample));
-            }
+            _ => best = Some((*index, at)),
         }
     }
-    let mut by_identity: HashMap<Labels, Vec<Labels>> = HashMap::new();
-    for key in order {
-        if let Some((labels, _)) = latest.remove(&key) {
-            by_identity.entry(key.0).or_default().push(labels);
-        }
-    }
-    Ok(by_identity)
+    Ok(best.map(|(index, _)| index))
 }
 
-/// `item` with the labels of its info series that it lacks; only those that `data` names, if it names any.
-fn with_data_labels(item: Item, info: &[Labels], data: &[Matcher], span: &Span) -> Result<Item, EvalError> {
+/// `row` with the labels of its info series that it lacks, only those that `data` names if it names any: a row for every
+/// set of info series that it meets. Without info series it stays as it is, unless `data` demands labels.
+fn with_data_labels(
+    row: Row,
+    metrics: &[OfMetric],
+    info: &[Row],
+    data: &[Matcher],
+    span: &Span,
+) -> Result<Vec<Row>, EvalError> {
+    let stays_without = data.iter().all(|matcher| matcher.matches_value(""));
+    let mut rows: Vec<(Vec<usize>, Row)> = Vec::new();
+    let count = row.points.len();
+    for (step, point) in row.points.into_iter().enumerate().filter(|(_, point)| point.is_present()) {
+        let mut met = Vec::with_capacity(metrics.len());
+        for metric in metrics {
+            met.extend(latest(metric, info, step, span)?);
+        }
+        if met.is_empty() && !stays_without {
+            continue;
+        }
+        let known = rows.iter().position(|(other, _)| *other == met);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let labels = extended_labels(&row.labels, met.iter().map(|index| &info[*index].labels), data, span)?;
+                rows.push((met, Row { labels, drop_name: row.drop_name, points: vec![Point::Absent; count] }));
+                rows.len() - 1
+            }
+        };
+        rows[index].1.points[step] = point;
+    }
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// `labels` with those of `info` that they lack.
+fn extended_labels<'a>(
+    labels: &Labels,
+    info: impl Iterator<Item = &'a Labels>,
+    data: &[Matcher],
+    span: &Span,
+) -> Result<Labels, EvalError> {
     let wanted: BTreeSet<&str> = data.iter().map(Matcher::name).collect();
-    let mut builder = item.labels.builder();
-    for (name, value) in info.iter().flat_map(Labels::iter) {
+    let mut builder = labels.builder();
+    for (name, value) in info.flat_map(Labels::iter) {
         let is_data = name != METRIC_NAME && (wanted.is_empty() || wanted.contains(name));
-        if !is_data || item.labels.has(name) {
+        if !is_data || labels.has(name) {
             continue;
         }
         let set = builder.get(name);
@@ -130,5 +174,5 @@ fn with_data_labels(item: Item, info: &[Labels], data: &[Matcher], span: &Span) 
         }
         builder.set(name, value);
     }
-    Ok(Item { labels: builder.finish(), ..item })
+    Ok(builder.finish())
 }

@@ -3,8 +3,10 @@
 use crate::lang::{Call, Span};
 
 use super::super::error::EvalError;
-use super::super::instant::{Evaluator, Item, Moment};
-use super::{argument, mapped};
+use super::super::evaluator::Evaluator;
+use super::super::grid::Grid;
+use super::super::row::Row;
+use super::argument;
 
 /// The function `name` of one value.
 pub(super) fn of_value(name: &str) -> Option<fn(f64) -> f64> {
@@ -59,23 +61,24 @@ pub(super) fn greatest(left: f64, right: f64) -> f64 {
 
 impl Evaluator<'_> {
     /// `round`, `clamp`, `clamp_min`, `clamp_max`.
-    pub(super) fn call_bounded(&mut self, call: &Call, span: &Span, moment: Moment) -> Result<Vec<Item>, EvalError> {
-        let items = self.vector(argument(call, 0, span)?, moment)?;
+    pub(super) fn call_bounded(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
+        let rows = self.vector(argument(call, 0, span)?, grid)?;
         let mut scalars = Vec::new();
         for argument in call.args.iter().skip(1) {
-            scalars.push(self.scalar(argument, moment)?);
+            scalars.push(self.scalar(argument, grid)?);
         }
-        Ok(match (call.function.name, scalars.as_slice()) {
+        let bounded = |step: usize, value: f64| match (call.function.name, scalars.as_slice()) {
             ("round", to) => {
                 // Dividing by the inverse keeps round(x, 0.1) free of the error of 0.1.
-                let inverse = 1.0 / to.first().copied().unwrap_or(1.0);
-                mapped(items, |value| (value * inverse + 0.5).floor() / inverse)
+                let inverse = 1.0 / to.first().map_or(1.0, |to| to[step]);
+                Some((value * inverse + 0.5).floor() / inverse)
             }
-            ("clamp_min", [low]) => mapped(items, |value| greatest(*low, value)),
-            ("clamp_max", [high]) => mapped(items, |value| least(*high, value)),
-            ("clamp", [low, high]) if high < low => Vec::new(),
-            ("clamp", [low, high]) => mapped(items, |value| greatest(*low, least(*high, value))),
-            (name, _) => return Err(EvalError::parameter(format!("{name} needs more arguments"), span)),
-        })
+            ("clamp_min", [low]) => Some(greatest(low[step], value)),
+            ("clamp_max", [high]) => Some(least(high[step], value)),
+            ("clamp", [low, high]) => (high[step] >= low[step] || high[step].is_nan() || low[step].is_nan())
+                .then(|| greatest(low[step], least(high[step], value))),
+            _ => None,
+        };
+        Ok(rows.into_iter().map(|row| row.map_floats(bounded)).collect())
     }
 }

@@ -5,14 +5,16 @@ use std::cmp::Ordering;
 use crate::lang::{Call, Span};
 
 use super::super::error::EvalError;
-use super::super::instant::{Evaluator, Item, Moment};
+use super::super::evaluator::Evaluator;
+use super::super::grid::Grid;
+use super::super::row::{Point, Row};
 use super::argument;
 
 impl Evaluator<'_> {
     /// `sort`, `sort_desc` by value, NaN last; `sort_by_label`, `sort_by_label_desc` by labels in natural order.
-    pub(super) fn call_sort(&mut self, call: &Call, span: &Span, moment: Moment) -> Result<Vec<Item>, EvalError> {
+    pub(super) fn call_sort(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
         let name = call.function.name;
-        let mut items = self.vector(argument(call, 0, span)?, moment)?;
+        let mut rows = self.vector(argument(call, 0, span)?, grid)?;
         if self.is_range() {
             let text = format!("{name} is ineffective for range queries since results are always ordered by labels");
             self.warn(text, span);
@@ -22,20 +24,24 @@ impl Evaluator<'_> {
         if name.starts_with("sort_by_label") {
             let mut labels = Vec::new();
             for argument in call.args.iter().skip(1) {
-                labels.push(self.string(argument, moment)?);
+                labels.push(self.string(argument, grid)?);
             }
-            items.sort_by(|left, right| turned(by_labels(left, right, &labels)));
+            rows.sort_by(|left, right| turned(by_labels(left, right, &labels)));
         } else {
-            items.sort_by(|left, right| {
-                let by_value = left.value.partial_cmp(&right.value).unwrap_or(Ordering::Equal);
-                left.value.is_nan().cmp(&right.value.is_nan()).then(turned(by_value))
+            // The order shows in instant queries alone, which have one moment. Histograms have no order and are left out.
+            let value = |row: &Row| row.points.first().and_then(Point::float).unwrap_or(f64::NAN);
+            rows.retain(|row| row.points.first().is_some_and(|point| point.float().is_some()) || grid.len() > 1);
+            rows.sort_by(|left, right| {
+                let (left, right) = (value(left), value(right));
+                let by_value = left.partial_cmp(&right).unwrap_or(Ordering::Equal);
+                left.is_nan().cmp(&right.is_nan()).then(turned(by_value))
             });
         }
-        Ok(items)
+        Ok(rows)
     }
 }
 
-fn by_labels(left: &Item, right: &Item, labels: &[String]) -> Ordering {
+fn by_labels(left: &Row, right: &Row, labels: &[String]) -> Ordering {
     let by_label = |label: &String| natural(left.labels.get(label), right.labels.get(label));
     let differing = labels.iter().map(by_label).find(|order| order.is_ne());
     differing.unwrap_or_else(|| left.labels.cmp(&right.labels))
