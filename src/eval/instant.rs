@@ -121,7 +121,7 @@ impl<'q> Evaluator<'q> {
 
     fn eval_kind(&mut self, expr: &Expr, moment: Moment) -> Result<Computed<'q>, EvalError> {
         match &expr.kind {
-            ExprKind::Number(value) => Ok(Computed::Scalar(*value)),
+            ExprKind::Number(number) => Ok(Computed::Scalar(number.value)),
             ExprKind::String(text) => Ok(Computed::String(text.clone())),
             ExprKind::Paren(inner) => self.eval(inner, moment),
             ExprKind::Unary(op, inner) => {
