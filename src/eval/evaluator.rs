@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::lang::{AtModifier, Expr, ExprKind, Span, UnaryOp};
-use crate::model::{Histogram, Labels};
+use crate::model::{Histogram, Labels, format_value};
 use crate::series::Querier;
 
 use super::duration::Axis;
@@ -73,7 +73,7 @@ impl<'q> Evaluator<'q> {
 
     fn eval_kind(&mut self, expr: &Expr, grid: Grid) -> Result<Computed<'q>, EvalError> {
         match &expr.kind {
-            ExprKind::Number(value) => Ok(Computed::Scalar(vec![*value; grid.len()])),
+            ExprKind::Number(number) => Ok(Computed::Scalar(vec![number.value; grid.len()])),
             ExprKind::String(text) => Ok(Computed::String(text.clone())),
             ExprKind::Paren(inner) => self.eval(inner, grid),
             ExprKind::Unary(op, inner) => {
@@ -154,6 +154,13 @@ impl<'q> Evaluator<'q> {
     /// Whether this is a range query.
     pub(super) fn is_range(&self) -> bool {
         self.axis.step_ms > 0
+    }
+
+    /// Remarks a quantile outside 0 to 1.
+    pub(super) fn check_quantile(&mut self, rank: f64, span: &Span) {
+        if !(0.0..=1.0).contains(&rank) {
+            self.warn(format!("quantile value should be between 0 and 1, got {}", format_value(rank)), span);
+        }
     }
 
     pub(super) fn warn(&mut self, text: impl Into<String>, span: &Span) {

@@ -33,7 +33,7 @@ pub enum ValueType {
 #[derive(Clone, Debug)]
 pub enum ExprKind {
     /// A number; a duration literal such as `5m` stands for its seconds.
-    Number(f64),
+    Number(Number),
     /// A quoted text, unescaped.
     String(String),
     /// `( … )`, kept for the printer.
@@ -52,6 +52,26 @@ pub enum ExprKind {
     Range(Box<RangeSelector>),
     /// `expr[1h:1m]`.
     Subquery(Box<Subquery>),
+}
+
+/// A number with the form in which it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    /// The value, its sign included; of a duration the seconds.
+    pub value: f64,
+    /// How it was written.
+    pub form: NumberForm,
+}
+
+/// How a number was written, for the printer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    /// In plain decimal digits, or `Inf` or `NaN`.
+    Decimal,
+    /// As a duration such as `5m`.
+    Duration,
+    /// Otherwise, such as `1e9`, `0x1F` or `1_000`: the text without its sign.
+    Written(Box<str>),
 }
 
 /// The sign before an expression.
@@ -318,7 +338,7 @@ pub struct Subquery {
 }
 
 /// A duration, possibly computed: `5m`, `2 * step()`, `max_of(step(), 1m)`. Evaluates to seconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DurationExpr {
     /// What it is.
     pub kind: DurationKind,
@@ -327,10 +347,12 @@ pub struct DurationExpr {
 }
 
 /// The forms of a duration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum DurationKind {
-    /// A literal, in milliseconds (negative only after a sign).
+    /// A literal with units, in milliseconds (negative only after a sign); a bare number that is no operand too.
     Millis(i64),
+    /// A bare number inside arithmetic, or one finer than a millisecond; counts as seconds.
+    Seconds(f64),
     /// `step()`: the step of the range query, 0 in an instant query.
     Step,
     /// `range()`: the whole length of the range query.

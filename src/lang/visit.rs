@@ -98,6 +98,7 @@ impl DurationExpr {
         let of = |inner: &DurationExpr| inner.seconds(step, range);
         Some(match &self.kind {
             DurationKind::Millis(millis) => *millis as f64 / 1000.0,
+            DurationKind::Seconds(seconds) => *seconds,
             DurationKind::Step => step?,
             DurationKind::Range => range?,
             DurationKind::MinOf(a, b) => of(a)?.min(of(b)?),

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::history::{Held, History, Point};
 use super::index::Index;
 use super::retention::RetentionTable;
-use super::window::Window;
 use super::{AppendError, Limits, Querier, Retention, Stretch};
-use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp, TraceId};
 
 /// What became of a sample that was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,10 @@ pub struct SeriesRef {
 pub struct Stats {
     /// Series held.
     pub series: usize,
-    /// Samples held.
+    /// Samples held, histograms among them.
     pub samples: usize,
+    /// Native histograms held.
+    pub histograms: usize,
     /// Bytes held, estimated.
     pub bytes: usize,
     /// Samples taken in since the start, duplicates not counted.
@@ -63,7 +65,8 @@ pub struct Database {
     by_labels: HashTable<u32>,
     hasher: DefaultHashBuilder,
     index: Index,
-    samples: usize,
+    /// What is held, and what it counts against the limits.
+    held: Held,
     /// Counts appends, to tell which series was touched last.
     appended: u64,
     evicted: u64,
@@ -79,8 +82,9 @@ struct Slot {
 #[derive(Debug)]
 struct Series {
     labels: Labels,
-    window: Window,
-    retention: Duration,
+    history: History,
+    /// How long samples are kept, in milliseconds.
+    retention_ms: u64,
     /// The batch that touched it last, and when in the count of appends.
     trace: TraceId,
     touched: u64,
@@ -98,7 +102,7 @@ impl Database {
             by_labels: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             index: Index::default(),
-            samples: 0,
+            held: Held::default(),
             appended: 0,
             evicted: 0,
             refused: BTreeMap::new(),
@@ -113,11 +117,42 @@ impl Database {
     /// A limit of [`Limits`], another value at the same time, a sample from before what is kept. The database is then as it
     /// was, but for the count of refusals.
     pub fn append(&mut self, labels: &Labels, sample: Sample, trace: TraceId) -> Result<Appended, AppendError> {
+        self.append_point(labels, Point::Float(sample), trace)
+    }
+
+    /// As [`Database::append`], for a histogram. Against the limits it counts as the float samples for which its memory would
+    /// be enough. It is not judged here: [`Histogram`](crate::model::Histogram) is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::append`]; a float sample of the same time is another value.
+    pub fn append_histogram(
+        &mut self,
+        labels: &Labels,
+        sample: HistogramSample,
+        trace: TraceId,
+    ) -> Result<Appended, AppendError> {
+        self.append_point(labels, Point::Histogram(sample), trace)
+    }
+
+    /// Notes since when the sample of `labels` at a moment counts; it goes when the sample goes. Against the limits it counts
+    /// as a float sample.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::append`], and [`AppendError::NoSample`] where the series has no sample at that time.
+    pub fn append_start(&mut self, labels: &Labels, start: StartTime) -> Result<Appended, AppendError> {
+        let found = self.find(labels).ok_or(AppendError::NoSample { at: start.at });
+        let result = found.and_then(|slot| self.append_to_slot(slot, Point::Start(start), TraceId::NONE));
+        result.map_err(|error| self.refuse(error))
+    }
+
+    fn append_point(&mut self, labels: &Labels, point: Point, trace: TraceId) -> Result<Appended, AppendError> {
         let slot = match self.find(labels) {
-            Some(slot) => return self.append_to_slot(slot, sample, trace).map_err(|error| self.refuse(error)),
-            None => self.admit(labels, Some(sample)).map_err(|error| self.refuse(error))?,
+            Some(slot) => return self.append_to_slot(slot, point, trace).map_err(|error| self.refuse(error)),
+            None => self.admit(labels, Some(&point)).map_err(|error| self.refuse(error))?,
         };
-        self.append_to_slot(slot, sample, trace).map_err(|error| self.refuse(error))?;
+        self.append_to_slot(slot, point, trace).map_err(|error| self.refuse(error))?;
         Ok(Appended::New)
     }
 
@@ -142,7 +177,10 @@ impl Database {
     /// As [`Database::append`], and [`AppendError::Dropped`].
     pub fn append_to(&mut self, series: SeriesRef, sample: Sample, trace: TraceId) -> Result<Appended, AppendError> {
         let live = self.slots.get(series.slot as usize).is_some_and(|slot| slot.generation == series.generation);
-        let result = if live { self.append_to_slot(series.slot, sample, trace) } else { Err(AppendError::Dropped) };
+        let result = match live {
+            true => self.append_to_slot(series.slot, Point::Float(sample), trace),
+            false => Err(AppendError::Dropped),
+        };
         result.map_err(|error| self.refuse(error))
     }
 
@@ -150,25 +188,25 @@ impl Database {
     pub fn set_retention(&mut self, retention: Retention) {
         self.retention = RetentionTable::new(retention);
         for series in self.slots.iter_mut().filter_map(|slot| slot.series.as_mut()) {
-            series.retention = self.retention.of(&series.labels);
+            series.retention_ms = milliseconds(self.retention.of(&series.labels));
         }
     }
 
     /// Drops the samples that are out of retention at `now` and the series left without samples; says how many samples went.
     pub fn truncate(&mut self, now: Timestamp) -> usize {
         self.now = now;
-        let mut dropped = 0;
+        let mut dropped = Held::default();
         let mut dead: Vec<u32> = Vec::new();
         for (id, slot) in (0..).zip(&mut self.slots) {
             let Some(series) = &mut slot.series else { continue };
-            dropped += series.window.drop_before(now - series.retention);
-            if series.window.samples().is_empty() {
+            dropped += series.history.drop_before(series.floor(now));
+            if series.history.is_empty() {
                 dead.push(id);
             }
         }
-        self.samples -= dropped;
+        self.held -= dropped;
         self.drop_series(&dead);
-        dropped
+        dropped.samples
     }
 
     /// How much is held and was refused. Takes time in proportion to the number of series.
@@ -176,12 +214,13 @@ impl Database {
         let of_series = |series: &Series| {
             let text: usize = series.labels.iter().map(|(name, value)| heap_bytes(name) + heap_bytes(value)).sum();
             let labels = series.labels.len() * size_of::<crate::model::Label>() + text;
-            labels + series.window.bytes()
+            labels + series.history.bytes()
         };
         let fixed = self.slots.capacity() * size_of::<Slot>() + self.by_labels.capacity() * size_of::<u32>();
         Stats {
             series: self.by_labels.len(),
-            samples: self.samples,
+            samples: self.held.samples,
+            histograms: self.held.histograms,
             bytes: fixed + self.index.bytes() + self.live().map(of_series).sum::<usize>(),
             appended: self.appended,
             evicted: self.evicted,
@@ -199,8 +238,11 @@ impl Database {
 
     /// The series that satisfy every matcher and have a sample after `after` and not after `until`, in order.
     pub fn series(&self, matchers: &[Matcher], after: Timestamp, until: Timestamp) -> Vec<&Labels> {
-        let mut found: Vec<&Labels> =
-            self.resolve(matchers).filter(|series| series.is_seen(after, until)).map(|series| &series.labels).collect();
+        let mut found: Vec<&Labels> = self
+            .resolve(matchers)
+            .filter(|series| series.history.is_seen(after, until))
+            .map(|series| &series.labels)
+            .collect();
         found.sort_unstable();
         found
     }
@@ -214,7 +256,7 @@ impl Database {
         }
         let names: BTreeSet<&str> = self
             .resolve(matchers)
-            .filter(|series| series.is_seen(after, until))
+            .filter(|series| series.history.is_seen(after, until))
             .flat_map(|series| series.labels.iter().map(|(name, _)| name))
             .collect();
         names.into_iter().collect()
@@ -223,12 +265,12 @@ impl Database {
     /// The values of the label `name` among those series that [`Database::series`] gives, in order.
     pub fn label_values(&self, name: &str, matchers: &[Matcher], after: Timestamp, until: Timestamp) -> Vec<&str> {
         if matchers.is_empty() {
-            let seen = |id: &u32| self.get(*id).is_some_and(|series| series.is_seen(after, until));
+            let seen = |id: &u32| self.get(*id).is_some_and(|series| series.history.is_seen(after, until));
             return self.index.values(name).filter(|(_, ids)| ids.iter().any(seen)).map(|(value, _)| value).collect();
         }
         let values: BTreeSet<&str> = self
             .resolve(matchers)
-            .filter(|series| series.is_seen(after, until))
+            .filter(|series| series.history.is_seen(after, until))
             .map(|series| series.labels.get(name))
             .filter(|value| !value.is_empty())
             .collect();
@@ -256,16 +298,16 @@ impl Database {
     }
 
     /// Makes the series `labels`, which is not there, if it and its first sample are acceptable.
-    fn admit(&mut self, labels: &Labels, first: Option<Sample>) -> Result<u32, AppendError> {
-        let Limits { series_max, samples_max, .. } = self.limits;
+    fn admit(&mut self, labels: &Labels, first: Option<&Point>) -> Result<u32, AppendError> {
+        let Limits { series_max, samples_max, samples_per_series_max, .. } = self.limits;
         check_labels(labels, &self.limits)?;
         if self.by_labels.len() >= series_max.min(u32::MAX as usize) {
             return Err(AppendError::TooManySeries { limit: series_max });
         }
         let retention = self.retention.of(labels);
-        if let Some(sample) = first {
-            check_age(sample.at, self.now - retention)?;
-            if self.samples >= samples_max {
+        if let Some(point) = first {
+            check_age(point.at(), self.now - retention)?;
+            if self.held.load + point.load() > samples_max || point.load() > samples_per_series_max {
                 return Err(AppendError::TooManySamples);
             }
         }
@@ -281,8 +323,8 @@ impl Database {
         self.index.insert(id, labels);
         self.slots[id as usize].series = Some(Series {
             labels: labels.clone(),
-            window: Window::default(),
-            retention,
+            history: History::default(),
+            retention_ms: milliseconds(retention),
             trace: TraceId::NONE,
             touched: 0,
         });
@@ -293,30 +335,31 @@ impl Database {
         Ok(id)
     }
 
-    fn append_to_slot(&mut self, id: u32, sample: Sample, trace: TraceId) -> Result<Appended, AppendError> {
+    fn append_to_slot(&mut self, id: u32, point: Point, trace: TraceId) -> Result<Appended, AppendError> {
         let Some(series) = self.slots[id as usize].series.as_mut() else { return Err(AppendError::Dropped) };
-        check_age(sample.at, self.now - series.retention)?;
-        let mut position = match series.window.locate(sample.at) {
-            Err(position) => position,
-            Ok(position) => {
-                let same = series.window.samples()[position].value.to_bits() == sample.value.to_bits();
-                let conflict = AppendError::DuplicateTimestamp { at: sample.at };
-                return if same { Ok(Appended::Duplicate) } else { Err(conflict) };
-            }
-        };
-        let full = series.window.samples().len() >= self.limits.samples_per_series_max;
-        if full || self.samples >= self.limits.samples_max {
-            if position == 0 {
-                return Err(AppendError::TooManySamples);
-            }
-            series.window.drop_oldest();
-            position -= 1;
-            self.samples -= 1;
-            self.evicted += 1;
+        let (at, load) = (point.at(), point.load());
+        check_age(at, series.floor(self.now))?;
+        match series.history.standing(&point) {
+            None => {}
+            Some(true) => return Ok(Appended::Duplicate),
+            Some(false) => return Err(AppendError::DuplicateTimestamp { at }),
         }
-        series.window.insert(position, sample);
-        self.samples += 1;
-        self.appended += 1;
+        if point.is_start() && !series.history.has_sample(at) {
+            return Err(AppendError::NoSample { at });
+        }
+        let of_series = (series.history.load() + load).saturating_sub(self.limits.samples_per_series_max);
+        let of_all = (self.held.load + load).saturating_sub(self.limits.samples_max);
+        let needed = of_series.max(of_all);
+        if needed > 0 {
+            let youngest = series.history.oldest_for(needed, at).ok_or(AppendError::TooManySamples)?;
+            let dropped = series.history.drop_before(youngest + Duration::from_millis(1));
+            self.held -= dropped;
+            self.evicted += dropped.samples as u64;
+        }
+        let added = point.measure();
+        series.history.insert(point);
+        self.held += added;
+        self.appended += added.samples as u64;
         if trace.is_some() {
             series.trace = trace;
             series.touched = self.appended;
@@ -354,8 +397,9 @@ impl Database {
 }
 
 impl Series {
-    fn is_seen(&self, after: Timestamp, until: Timestamp) -> bool {
-        !self.window.range(after, until).is_empty()
+    /// The time before which nothing is kept.
+    fn floor(&self, now: Timestamp) -> Timestamp {
+        now - Duration::from_millis(self.retention_ms)
     }
 }
 
@@ -364,19 +408,23 @@ impl Querier for Database {
         let mut found: Vec<Stretch<'_>> = self
             .resolve(matchers)
             .filter_map(|series| {
-                let samples = series.window.range(after, until);
+                let (samples, histograms, starts) = series.history.range(after, until);
                 let stretch = || Stretch {
                     labels: Cow::Borrowed(&series.labels),
                     samples: Cow::Borrowed(samples),
-                    histograms: Cow::Borrowed(&[]),
-                    starts: Cow::Borrowed(&[]),
+                    histograms: Cow::Borrowed(histograms),
+                    starts: Cow::Borrowed(starts),
                 };
-                (!samples.is_empty()).then(stretch)
+                (!samples.is_empty() || !histograms.is_empty()).then(stretch)
             })
             .collect();
         found.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
         found
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn check_age(at: Timestamp, floor: Timestamp) -> Result<(), AppendError> {

@@ -5,9 +5,11 @@ use crate::model::Timestamp;
 pub struct Limits {
     /// Series at a time. Default 1,000,000.
     pub series_max: usize,
-    /// Samples of all series together; a series that appends beyond it gives up its own oldest. Default 64 Mi (1 GiB).
+    /// Samples of all series together; a series that appends beyond it gives up its own oldest. A native histogram counts as
+    /// the float samples for which its memory would be enough (13 and one for every two buckets), a start time as one.
+    /// Default 64 Mi (1 GiB).
     pub samples_max: usize,
-    /// Samples of one series; beyond it the oldest is given up. Default 500,000 (8 MB).
+    /// Samples of one series, counted alike; beyond it the oldest are given up. Default 500,000 (8 MB).
     pub samples_per_series_max: usize,
     /// Labels of a series, its name included. Default 128.
     pub labels_per_series_max: usize,
@@ -86,6 +88,12 @@ pub enum AppendError {
         /// The start of what is kept.
         floor: Timestamp,
     },
+    /// A start time where the series has no sample.
+    #[error("a start time for {at}, where there is no sample")]
+    NoSample {
+        /// The time.
+        at: Timestamp,
+    },
     /// The reference is to a series that was dropped: ask for a new one.
     #[error("the referenced series was dropped")]
     Dropped,
@@ -104,6 +112,7 @@ impl AppendError {
             AppendError::TooManySamples => "too_many_samples",
             AppendError::DuplicateTimestamp { .. } => "duplicate_timestamp",
             AppendError::TooOld { .. } => "too_old",
+            AppendError::NoSample { .. } => "no_sample",
             AppendError::Dropped => "dropped_reference",
         }
     }

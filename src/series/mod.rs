@@ -3,6 +3,7 @@
 //! [`Database`] owns the samples; an evaluation reads them through [`Querier`].
 
 mod database;
+mod history;
 mod index;
 mod limits;
 mod relabel;

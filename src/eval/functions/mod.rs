@@ -1,6 +1,7 @@
 //! The functions of the language, a file per subject.
 
 pub(super) mod absent;
+
 mod date;
 pub(super) mod extended;
 mod histogram;

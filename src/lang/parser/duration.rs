@@ -15,6 +15,16 @@ const FUNCTIONS: [&str; 4] = ["step", "range", "min_of", "max_of"];
 /// A duration and its height.
 type Length = (DurationExpr, usize);
 
+/// A whole number of milliseconds that is no operand is a literal like any other.
+pub(super) fn settled(duration: DurationExpr) -> DurationExpr {
+    match duration.kind {
+        DurationKind::Seconds(seconds) if (seconds * 1e6).round() % 1000.0 == 0.0 => {
+            DurationExpr { kind: DurationKind::Millis((seconds * 1000.0).round() as i64), ..duration }
+        }
+        _ => duration,
+    }
+}
+
 fn literal(millis: i64, span: Span) -> Length {
     (DurationExpr { kind: DurationKind::Millis(millis), span }, 1)
 }
@@ -33,7 +43,12 @@ impl Parser<'_> {
         {
             let op_span = self.advance();
             let right = self.duration(power.right);
-            if matches!(op, BinaryOp::Div | BinaryOp::Mod) && matches!(right.0.kind, DurationKind::Millis(0)) {
+            let is_zero = match right.0.kind {
+                DurationKind::Millis(millis) => millis == 0,
+                DurationKind::Seconds(seconds) => seconds == 0.0,
+                _ => false,
+            };
+            if matches!(op, BinaryOp::Div | BinaryOp::Mod) && is_zero {
                 self.meaning(op_span, "division by zero", None);
             }
             let span = left.0.span.start..right.0.span.end;
@@ -71,7 +86,7 @@ impl Parser<'_> {
             }
             None => self.duration_atom(),
         };
-        length.0
+        settled(length.0)
     }
 
     fn take_duration_sign(&mut self) -> Option<(UnaryOp, usize)> {
@@ -87,6 +102,9 @@ impl Parser<'_> {
         let span = start..operand.span.end;
         match (op, operand.kind) {
             (UnaryOp::Minus, DurationKind::Millis(millis)) => literal(-millis, span),
+            (UnaryOp::Minus, DurationKind::Seconds(seconds)) => {
+                (DurationExpr { kind: DurationKind::Seconds(-seconds), span }, height)
+            }
             (UnaryOp::Plus, kind) => (DurationExpr { kind, span }, height),
             (UnaryOp::Minus, kind) => {
                 let operand = Box::new(DurationExpr { kind, span: operand.span });
@@ -111,20 +129,13 @@ impl Parser<'_> {
         }
     }
 
-    /// A bare number counts as seconds. What is finer than a millisecond is kept exactly, as a quotient.
+    /// A bare number counts as seconds.
     fn seconds(&mut self, seconds: f64, span: Span) -> Length {
         if seconds.is_nan() || seconds.abs() > SECONDS_MAX {
             self.meaning(span.clone(), "this duration is out of range", None);
             return literal(1, span);
         }
-        let nanos = (seconds * 1e9).round() as i64;
-        if nanos % 1_000_000 == 0 {
-            return literal(nanos / 1_000_000, span);
-        }
-        let (left, right) = (literal(nanos, span.clone()).0, literal(1_000_000_000, span.clone()).0);
-        let quotient = DurationKind::Binary(BinaryOp::Div, Box::new(left), Box::new(right));
-        let inner = DurationExpr { kind: quotient, span: span.clone() };
-        (DurationExpr { kind: DurationKind::Paren(Box::new(inner)), span }, 3)
+        (DurationExpr { kind: DurationKind::Seconds(seconds), span }, 1)
     }
 
     /// `( … )`; around a plain literal or another parenthesis it is dropped.
@@ -134,6 +145,7 @@ impl Parser<'_> {
         self.close(&open, ")", "an operator or `)`");
         let span = open.start..self.last_end();
         match inner.kind {
+            DurationKind::Seconds(seconds) if seconds >= 0.0 => (DurationExpr { kind: inner.kind, span }, height),
             DurationKind::Millis(0..) | DurationKind::Paren(_) => (DurationExpr { kind: inner.kind, span }, height),
             _ => self.duration_node(DurationKind::Paren(Box::new(inner)), span, height),
         }

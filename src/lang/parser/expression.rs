@@ -2,7 +2,7 @@
 
 use super::{Node, Parser};
 use crate::lang::lexer::TokenKind;
-use crate::lang::{AggregateOp, ExprKind, UnaryOp};
+use crate::lang::{AggregateOp, ExprKind, Number, NumberForm, UnaryOp};
 use crate::model::nearest;
 
 /// What may stand after an operand, for the nearest-name hint.
@@ -15,6 +15,21 @@ const RESERVED: [&str; 6] = ["bool", "on", "ignoring", "group_left", "group_righ
 fn starts_atom(kind: &TokenKind) -> bool {
     use TokenKind::*;
     matches!(kind, Number(_) | Duration(_) | Text(_) | Word | Sign("(" | "{"))
+}
+
+/// The form of a number that was written as `text`.
+fn number_form(text: &str) -> NumberForm {
+    // More digits than a float holds are not all printed.
+    const DIGITS_MAX: usize = 15;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "1"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let shortest = (whole == "0" || !whole.starts_with('0')) && !fraction.ends_with('0') && text.len() <= DIGITS_MAX;
+    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    if plain || (shortest && digits(whole) && digits(fraction)) {
+        NumberForm::Decimal
+    } else {
+        NumberForm::Written(text.into())
+    }
 }
 
 /// Whether `name` can be written bare as a metric's name.
@@ -106,9 +121,9 @@ impl Parser<'_> {
         let operand = self.expression(super::binary::SIGN_POWER);
         let span = start..operand.expr.span.end;
         match operand.expr.kind {
-            ExprKind::Number(value) => {
-                let value = if op == UnaryOp::Minus { -value } else { value };
-                self.node(ExprKind::Number(value), span, 0)
+            ExprKind::Number(number) => {
+                let value = if op == UnaryOp::Minus { -number.value } else { number.value };
+                self.node(ExprKind::Number(Number { value, ..number }), span, 0)
             }
             _ => self.node(ExprKind::Unary(op, Box::new(operand.expr)), span, operand.height),
         }
@@ -129,8 +144,14 @@ impl Parser<'_> {
             }
         }
         match self.kind().clone() {
-            TokenKind::Number(value) => self.leaf(ExprKind::Number(value)),
-            TokenKind::Duration(millis) => self.leaf(ExprKind::Number(millis as f64 / 1000.0)),
+            TokenKind::Number(value) => {
+                let form = number_form(&self.text[self.span()]);
+                self.leaf(ExprKind::Number(Number { value, form }))
+            }
+            TokenKind::Duration(millis) => {
+                let value = millis as f64 / 1000.0;
+                self.leaf(ExprKind::Number(Number { value, form: NumberForm::Duration }))
+            }
             TokenKind::Text(text) => self.leaf(ExprKind::String(text)),
             TokenKind::Sign("(") => self.parenthesis(),
             TokenKind::Word => self.named(),

@@ -12,7 +12,7 @@ pub(super) use expression::is_bare_metric;
 
 use super::error::{Faults, ParseErrorKind, ParseErrors};
 use super::lexer::{Token, TokenKind, tokens};
-use super::{Expr, ExprKind, Span, check};
+use super::{Expr, ExprKind, Number, NumberForm, Span, check};
 use crate::model::Matcher;
 
 /// The longest text that is read, in bytes.
@@ -225,7 +225,8 @@ impl<'a> Parser<'a> {
 
     /// Stands in for what could not be read.
     fn placeholder(&self) -> Node {
-        Node { expr: Expr { kind: ExprKind::Number(f64::NAN), span: self.span() }, height: 1 }
+        let number = Number { value: f64::NAN, form: NumberForm::Decimal };
+        Node { expr: Expr { kind: ExprKind::Number(number), span: self.span() }, height: 1 }
     }
 
     /// A node over children of which the highest has `height`.

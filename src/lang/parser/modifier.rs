@@ -1,5 +1,6 @@
 //! What follows an operand: ranges, subqueries, `offset`, `@`, `anchored`, `smoothed`.
 
+use super::duration::settled;
 use super::{Node, Parser};
 use crate::lang::lexer::TokenKind;
 use crate::lang::{
@@ -167,11 +168,14 @@ impl Parser<'_> {
             return (DurationExpr { kind: DurationKind::Millis(1), span: self.span() }, 1);
         }
         let (duration, height) = self.duration(0);
+        let duration = settled(duration);
         let literal = match &duration.kind {
             DurationKind::Paren(inner) => &inner.kind,
             kind => kind,
         };
-        if matches!(literal, DurationKind::Millis(millis) if *millis <= 0) {
+        if matches!(literal, DurationKind::Millis(..=0))
+            || matches!(literal, DurationKind::Seconds(seconds) if *seconds <= 0.0)
+        {
             self.meaning(duration.span.clone(), "this duration must be longer than 0", None);
         }
         (duration, height)

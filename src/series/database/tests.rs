@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
-use crate::model::{MatchOp, STALE_NAN};
+use crate::model::{BucketSpan, Histogram, MatchOp, STALE_NAN};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied())
@@ -168,6 +170,105 @@ fn names_values_and_series() {
     assert_eq!(database.series(&[], min, five), [&two]);
 }
 
+fn histogram(seconds: i64, buckets: &[f64]) -> HistogramSample {
+    let histogram = Histogram {
+        count: buckets.iter().sum(),
+        positive_spans: vec![BucketSpan { offset: 0, length: buckets.len() as u32 }],
+        positive_buckets: buckets.to_vec(),
+        ..Histogram::default()
+    };
+    HistogramSample { at: Timestamp::from_seconds(seconds), histogram: Arc::new(histogram) }
+}
+
+fn start(seconds: i64, since: i64) -> StartTime {
+    StartTime { at: Timestamp::from_seconds(seconds), start: Timestamp::from_seconds(since) }
+}
+
+#[test]
+fn histograms_and_floats_share_a_series() {
+    let mut database = Database::new(Limits::default());
+    let series = labels(&[("__name__", "latency")]);
+    let conflict = |seconds| Err(AppendError::DuplicateTimestamp { at: Timestamp::from_seconds(seconds) });
+    for (sample, expected) in [
+        (histogram(10, &[1.0]), Ok(Appended::New)),
+        (histogram(10, &[1.0]), Ok(Appended::Duplicate)),
+        (histogram(10, &[2.0]), conflict(10)),
+        (histogram(10, &[-0.0]), conflict(10)),
+        (histogram(30, &[f64::NAN]), Ok(Appended::Kept)),
+        (histogram(30, &[f64::NAN]), Ok(Appended::Duplicate)),
+        (histogram(20, &[2.0]), Ok(Appended::Kept)),
+    ] {
+        assert_eq!(database.append_histogram(&series, sample, TraceId::NONE), expected);
+    }
+    assert_eq!(database.append(&series, sample(20, 1.0), TraceId::NONE), conflict(20));
+    assert_eq!(database.append(&series, sample(40, STALE_NAN), TraceId::NONE), Ok(Appended::Kept));
+    assert_eq!(database.append_histogram(&series, histogram(40, &[1.0]), TraceId::NONE), conflict(40));
+    for (start, expected) in [
+        (start(20, 5), Ok(Appended::Kept)),
+        (start(20, 5), Ok(Appended::Duplicate)),
+        (start(20, 6), conflict(20)),
+        (start(40, 5), Ok(Appended::Kept)),
+        (start(25, 5), Err(AppendError::NoSample { at: Timestamp::from_seconds(25) })),
+    ] {
+        assert_eq!(database.append_start(&series, start), expected, "{start:?}");
+    }
+    let stranger = labels(&[("__name__", "stranger")]);
+    assert!(matches!(database.append_start(&stranger, start(20, 5)), Err(AppendError::NoSample { .. })));
+
+    let found = database.select(&[], Timestamp::from_seconds(10), Timestamp::from_seconds(20));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].samples.is_empty());
+    assert_eq!(*found[0].histograms, [histogram(20, &[2.0])]);
+    assert_eq!(*found[0].starts, [start(20, 5)]);
+    let stats = database.stats();
+    assert_eq!((stats.series, stats.samples, stats.histograms, stats.appended), (1, 4, 3, 4));
+
+    database.set_retention(Retention { floor: Duration::ZERO, selectors: Vec::new() });
+    assert_eq!(database.truncate(Timestamp::from_seconds(25)), 2);
+    let found = database.select(&[], Timestamp::MIN, Timestamp::MAX);
+    assert_eq!((found[0].samples.len(), found[0].histograms.len(), &*found[0].starts), (1, 1, &[start(40, 5)][..]));
+    assert_eq!(database.truncate(Timestamp::from_seconds(100)), 2);
+    assert_eq!(database.stats().series, 0);
+    assert_eq!(database.held, Held::default());
+}
+
+/// What the documentation of [`Limits::samples_max`] says.
+#[test]
+fn a_histogram_counts_by_its_memory() {
+    for (buckets, expected) in [(0, 13), (2, 14), (100, 63), (160, 93)] {
+        assert_eq!(Point::Histogram(histogram(0, &vec![1.0; buckets])).load(), expected, "{buckets}");
+    }
+}
+
+/// A series of floats alone costs no more than before there were histograms.
+#[test]
+fn a_series_is_small() {
+    assert_eq!(size_of::<History>(), 40);
+    assert_eq!(size_of::<Slot>(), 112);
+}
+
+#[test]
+fn large_histograms_push_out_many_samples() {
+    let mut database = Database::new(Limits { samples_max: 100, samples_per_series_max: 80, ..Limits::default() });
+    let (one, two) = (labels(&[("a", "1")]), labels(&[("a", "2")]));
+    for seconds in 0..70 {
+        database.append(&one, sample(seconds, 0.0), TraceId::NONE).expect("taken");
+    }
+    database.append_start(&one, start(0, -1)).expect("taken");
+    assert_eq!(database.append_histogram(&one, histogram(70, &[1.0; 2]), TraceId::NONE), Ok(Appended::Kept));
+    let stats = database.stats();
+    assert_eq!((stats.samples, stats.histograms, stats.evicted), (67, 1, 4), "14 + 70 + 1 = 80 + 5");
+    let second = |seconds| histogram(seconds, &[1.0; 2]);
+    assert_eq!(database.append_histogram(&two, second(0), TraceId::NONE), Ok(Appended::New));
+    assert_eq!(database.append_histogram(&two, second(1), TraceId::NONE), Ok(Appended::Kept), "one for one");
+    assert_eq!(database.append_histogram(&two, second(0), TraceId::NONE), Err(AppendError::TooManySamples));
+    let three = labels(&[("a", "3")]);
+    assert_eq!(database.append_histogram(&three, second(0), TraceId::NONE), Err(AppendError::TooManySamples));
+    let huge = histogram(100, &[1.0; 200]);
+    assert_eq!(database.append_histogram(&one, huge, TraceId::NONE), Err(AppendError::TooManySamples));
+    assert_eq!((database.stats().series, database.stats().samples), (2, 68));
+}
+
 /// What a [`Database`] should do, done the plain way.
 #[derive(Default)]
 struct Model {
@@ -295,6 +396,50 @@ proptest! {
                 }
             }
             prop_assert_eq!(database.stats().samples, model.samples.len());
+        }
+    }
+
+    /// Histograms, floats and start times in any order under tight limits: counts stay true, and nothing stands twice.
+    #[test]
+    fn counts_stay_true(
+        steps in prop::collection::vec((0..2usize, 0..40i64, 0..4u8, 0..6usize), 1..150),
+        limits in (20..90usize, 20..60usize),
+    ) {
+        let limits = Limits { samples_max: limits.0, samples_per_series_max: limits.1, ..Limits::default() };
+        let mut database = Database::new(limits);
+        database.set_retention(Retention { floor: Duration::from_secs(15), selectors: Vec::new() });
+        let series = [labels(&[("a", "1")]), labels(&[("a", "2")])];
+        let mut latest = 0;
+        for (which, seconds, kind, size) in steps {
+            let _ = match kind {
+                0 => database.append(&series[which], sample(seconds, size as f64), TraceId::NONE),
+                1 => database.append_histogram(&series[which], histogram(seconds, &vec![1.0; size]), TraceId::NONE),
+                2 => database.append_start(&series[which], start(seconds, size as i64)),
+                _ => {
+                    latest = seconds.max(latest);
+                    database.truncate(Timestamp::from_seconds(latest));
+                    Ok(Appended::Kept)
+                }
+            };
+            let mut held = Held::default();
+            for stretch in database.select(&[], Timestamp::MIN, Timestamp::MAX) {
+                for point in stretch.samples.iter().map(|sample| Point::Float(*sample)) {
+                    held += point.measure();
+                }
+                for point in stretch.histograms.iter().map(|sample| Point::Histogram(sample.clone())) {
+                    held += point.measure();
+                }
+                held += Held { load: stretch.starts.len(), ..Held::default() };
+                let mut times: Vec<Timestamp> = stretch.samples.iter().map(|sample| sample.at).collect();
+                times.extend(stretch.histograms.iter().map(|sample| sample.at));
+                prop_assert!(stretch.starts.iter().all(|start| times.contains(&start.at)));
+                let count = times.len();
+                times.sort_unstable();
+                times.dedup();
+                prop_assert_eq!(times.len(), count);
+            }
+            prop_assert_eq!(database.held, held);
+            prop_assert!(held.load <= limits.samples_max);
         }
     }
 }
