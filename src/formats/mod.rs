@@ -15,6 +15,7 @@ use crate::model::{HistogramSample, Labels, Sample, StartTime};
 
 pub use error::FormatError;
 pub use series_name::parse_series;
+pub(crate) use series_name::parse_series_prefix;
 
 /// The greatest number of labels that a reader accepts in one series.
 pub const LABELS_PER_SERIES_MAX: usize = 1024;

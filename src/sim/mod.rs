@@ -1,6 +1,8 @@
 //! The simulated clock and inboxes: one driver behind every rehearsal. The engine, the series and the evaluation are those of
 //! the service; only time and delivery are made up.
 
+pub mod promql_script;
+
 mod timeline;
 
 use std::sync::Arc;
