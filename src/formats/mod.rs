@@ -9,6 +9,8 @@ pub mod series_notation;
 
 mod error;
 mod grouping;
+mod native_histogram;
+mod protobuf;
 mod series_name;
 
 use crate::model::{HistogramSample, Labels, Sample, StartTime};
