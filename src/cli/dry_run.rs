@@ -64,7 +64,7 @@ pub(super) fn run(args: DryRunArgs) -> anyhow::Result<ExitCode> {
     };
     let mut samples = Batch::default();
     for path in &args.fixture {
-        samples.series.extend(read_fixture(path)?.series);
+        samples.extend(read_fixture(path)?);
     }
     let plan = loaded.plan;
     let surroundings = Surroundings {

@@ -42,6 +42,15 @@ impl Batch {
         floats + self.histograms.iter().map(|(_, histograms)| histograms.len()).sum::<usize>()
     }
 
+    /// Takes in what another batch holds.
+    pub fn extend(&mut self, other: Batch) {
+        let Batch { series, histograms, starts, metadata } = other;
+        self.series.extend(series);
+        self.histograms.extend(histograms);
+        self.starts.extend(starts);
+        self.metadata.extend(metadata);
+    }
+
     /// Whether there is neither a sample nor a metric's metadata.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty() && self.histograms.is_empty() && self.metadata.is_empty()
