@@ -11,9 +11,9 @@ use tracing::{debug, error, warn};
 
 use super::sentinel::Sentinel;
 use super::status::Statuses;
-use crate::formats::{Batch, json_lines, remote_write};
+use crate::formats::{Batch, Metadata, json_lines, remote_write};
 use crate::model::{HistogramSample, Labels, Sample, SampleValue, Timestamp, TraceId};
-use crate::series::{AppendError, Appended, Database};
+use crate::series::{AppendError, Appended, Catalogue, Database};
 use crate::shell::clock::Clock;
 use crate::shell::ingest::{Accepted, Intake, IntakeError, Source, Stored, Submission, WireKind};
 use crate::shell::journal::{self, Entry, EntryKind, Journal, JournalError};
@@ -35,15 +35,35 @@ const LABELS_QUOTED_MAX: usize = 200;
 #[derive(Clone)]
 pub struct Windows {
     database: Arc<RwLock<Database>>,
+    catalogue: Arc<RwLock<Catalogue>>,
     intake: Intake,
     /// How far back the journal is kept, in milliseconds.
     window_ms: Arc<AtomicU64>,
 }
 
 impl Windows {
-    /// The series in `database`; what rules write goes to the journal by way of `intake`.
-    pub fn new(database: Database, intake: Intake) -> Self {
-        Windows { database: Arc::new(RwLock::new(database)), intake, window_ms: Arc::new(AtomicU64::new(u64::MAX)) }
+    /// The series in `database` and what `catalogue` knows of metrics; what rules write goes to the journal by way of
+    /// `intake`.
+    pub fn new(database: Database, catalogue: Catalogue, intake: Intake) -> Self {
+        Windows {
+            database: Arc::new(RwLock::new(database)),
+            catalogue: Arc::new(RwLock::new(catalogue)),
+            intake,
+            window_ms: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    /// What `read` finds in what is known of metrics.
+    pub fn catalogue<T>(&self, read: impl FnOnce(&Catalogue) -> T) -> T {
+        // Telling leaves the catalogue usable at every step.
+        read(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what a source says of metrics.
+    pub fn tell(&self, metadata: &[Metadata]) {
+        if !metadata.is_empty() {
+            self.catalogue.write().unwrap_or_else(PoisonError::into_inner).tell(metadata);
+        }
     }
 
     /// What `read` finds.
@@ -232,6 +252,7 @@ impl Writer {
         if accepted.source == Source::Rules {
             return Stored::default();
         }
+        self.windows.tell(&accepted.batch.metadata);
         self.windows.write(|database| append(database, &accepted.batch, accepted.trace, accepted.received_at))
     }
 }
@@ -322,12 +343,17 @@ fn entry_kind(kind: WireKind) -> EntryKind {
     }
 }
 
-/// Reads the journal in `folder` back into `database`, from `since` on. Returns how many batches and samples came back.
+/// Reads the journal in `folder` back into `database` and `catalogue`, from `since` on. Returns how many batches and samples came back.
 ///
 /// # Errors
 ///
 /// A folder that cannot be listed. Parts that cannot be read are logged and missing.
-pub(super) fn replay(folder: &Path, database: &mut Database, since: Timestamp) -> Result<(usize, u64), JournalError> {
+pub(super) fn replay(
+    folder: &Path,
+    database: &mut Database,
+    catalogue: &mut Catalogue,
+    since: Timestamp,
+) -> Result<(usize, u64), JournalError> {
     let (mut batches, mut samples) = (0, 0);
     let mut truncated_at = since;
     for entry in journal::read(folder, since)? {
@@ -338,6 +364,7 @@ pub(super) fn replay(folder: &Path, database: &mut Database, since: Timestamp) -
         match decode(&entry) {
             Some(batch) => {
                 batches += 1;
+                catalogue.tell(&batch.metadata);
                 samples += append(database, &batch, entry.trace, entry.received_at).samples_stored;
             }
             None => error!(received_at = %entry.received_at, "a batch of the journal cannot be decoded"),
