@@ -184,3 +184,53 @@ impl HttpBody for Pieces {
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(Bytes::from(piece)))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{BucketSpan, Histogram, HistogramSample, Sample};
+
+    #[test]
+    fn histograms_and_floats() {
+        let histogram = Arc::new(Histogram {
+            count: 3.0,
+            sum: 4.5,
+            zero_threshold: 0.25,
+            zero_count: 1.0,
+            positive_spans: vec![BucketSpan { offset: 0, length: 2 }],
+            positive_buckets: vec![0.0, 2.0],
+            ..Histogram::default()
+        });
+        let (at, labels) = (Timestamp::from_millis(300_500), Labels::from_pairs([("__name__", "sizes")]));
+        let shown = r#"{"count":"3","sum":"4.5","buckets":[[3,"-0.25","0.25","1"],[0,"1","2","2"]]}"#;
+        let element = Element { labels: labels.clone(), value: SampleValue::Histogram(histogram.clone()) };
+        let empty = Element { labels: labels.clone(), value: SampleValue::Histogram(Arc::default()) };
+        let series = Series {
+            labels,
+            samples: vec![Sample::new(at, 1.5), Sample::new(at, -1.0)],
+            histograms: vec![HistogramSample { at, histogram }],
+        };
+        for (items, expected) in [
+            (
+                Items::Elements(vec![element, empty].into_iter(), at),
+                format!(
+                    r#"{{"metric":{{"__name__":"sizes"}},"histogram":[300.500,{shown}]}},{{"metric":{{"__name__":"sizes"}},"histogram":[300.500,{{"count":"0","sum":"0"}}]}}"#
+                ),
+            ),
+            (
+                Items::Series(vec![series].into_iter()),
+                format!(
+                    r#"{{"metric":{{"__name__":"sizes"}},"values":[[300.500,"1.5"],[300.500,"-1"]],"histograms":[[300.500,{shown}]]}}"#
+                ),
+            ),
+        ] {
+            let mut listing = Listing::new(b"[", items, b"]", &["w".to_owned()], &["i".to_owned(), "j".to_owned()]);
+            let written = String::from_utf8(listing.piece()).expect("UTF-8");
+            let expected = format!(r#"{{"status":"success","data":[{expected}],"warnings":["w"],"infos":["i","j"]}}"#);
+            assert_eq!(written, expected);
+            assert!(listing.piece().is_empty());
+        }
+    }
+}

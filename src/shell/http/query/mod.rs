@@ -103,6 +103,9 @@ impl Queries {
         let _cancel = CancelOnDrop(Arc::clone(&canceled));
         let places = Arc::clone(&bounds.places);
         let mut phase = "query queue";
+        if timeout.is_zero() {
+            return Err(timed_out(phase));
+        }
         let working = async {
             let place = places.acquire_owned().await;
             phase = "expression evaluation";
@@ -114,8 +117,12 @@ impl Queries {
             worked.await.unwrap_or_else(|error| Err(Failure::new(FailureKind::Internal, error.to_string())))
         };
         let outcome = tokio::time::timeout(timeout, working).await;
-        outcome.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, format!("query timed out in {phase}"))))
+        outcome.unwrap_or_else(|_| Err(timed_out(phase)))
     }
+}
+
+fn timed_out(phase: &str) -> Failure {
+    Failure::new(FailureKind::Timeout, format!("query timed out in {phase}"))
 }
 
 /// The routes. They keep to the timeout of queries and need no other.

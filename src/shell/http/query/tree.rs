@@ -11,7 +11,7 @@ use crate::model::format_value;
 /// The tree of `expr`; durations are milliseconds, those that depend on the query 0.
 pub(super) fn tree(expr: &Expr) -> Value {
     match &expr.kind {
-        ExprKind::Number(value) => json!({ "type": "numberLiteral", "val": number(*value) }),
+        ExprKind::Number(written) => json!({ "type": "numberLiteral", "val": number(written.value) }),
         ExprKind::String(text) => json!({ "type": "stringLiteral", "val": text }),
         ExprKind::Paren(inner) => json!({ "type": "parenExpr", "expr": tree(inner) }),
         ExprKind::Unary(op, inner) => {
