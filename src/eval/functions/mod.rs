@@ -1,6 +1,7 @@
 //! The functions of the language, a file per subject.
 
 pub(super) mod absent;
+mod classic;
 
 mod date;
 pub(super) mod extended;
