@@ -78,7 +78,7 @@ impl Evaluator<'_> {
 struct Counting<'a> {
     label: &'a str,
     is_by: bool,
-    /// The labels that are listed, and for `without` the label of values too.
+    /// The labels that are listed, but for `by` without the label of values, for `without` with it.
     listed: Vec<String>,
     /// The label of values is not kept.
     swallowed: bool,
@@ -87,7 +87,10 @@ struct Counting<'a> {
 impl<'a> Counting<'a> {
     fn new(label: &'a str, grouping: &Grouping) -> Self {
         match grouping {
-            Grouping::By(list) => Counting { label, is_by: true, listed: list.clone(), swallowed: false },
+            Grouping::By(list) => {
+                let listed = list.iter().filter(|listed| *listed != label).cloned().collect();
+                Counting { label, is_by: true, listed, swallowed: false }
+            }
             Grouping::Without(list) => {
                 let swallowed = label == METRIC_NAME || list.iter().any(|listed| listed == label);
                 let listed = list.iter().cloned().chain([label.to_owned()]).collect();
