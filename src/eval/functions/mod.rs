@@ -9,8 +9,15 @@ mod info;
 mod label;
 mod math;
 pub(super) mod over_time;
+mod changes;
+mod fitted;
+mod over_time_histogram;
+mod quantile;
 mod rate;
+mod rate_histogram;
+pub(super) mod remark;
 mod sort;
+mod starts;
 mod time;
 
 use crate::lang::{Call, Expr, Span};
