@@ -33,7 +33,7 @@ pub(in super::super) fn interpolate_histograms(
     }
     let share = seconds_between(before.at, at) / seconds_between(before.at, after.at);
     let mut result = after.histogram.as_ref().clone();
-    if is_counter && after.histogram.is_reset_after(&before.histogram) {
+    if is_counter && after.histogram.detect_reset(&before.histogram) {
         result.multiply(share);
         return Some(result);
     }
@@ -258,7 +258,7 @@ fn before_resets(
     if let [first, next, ..] = seen
         && is_smoothed(window)
         && first.at < window.start
-        && next.histogram.is_reset_after(&first.histogram)
+        && next.histogram.detect_reset(&first.histogram)
     {
         // This reset is accounted for where the left border was interpolated.
         previous = &next.histogram;
@@ -267,7 +267,7 @@ fn before_resets(
     let Some(between) = seen.get(between..seen.len().saturating_sub(1)) else { return Some(None) };
     let mut undone: Option<Histogram> = None;
     for histogram in between.iter().map(|point| point.histogram.as_ref()).chain([right]) {
-        if histogram.is_reset_after(previous) {
+        if histogram.detect_reset(previous) {
             match &mut undone {
                 None => undone = Some(previous.clone()),
                 Some(undone) => add(undone, previous, remarks)?,

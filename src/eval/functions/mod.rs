@@ -1,18 +1,17 @@
 //! The functions of the language, a file per subject.
 
 pub(super) mod absent;
-
+mod changes;
 mod date;
 pub(super) mod extended;
+mod fitted;
 mod histogram;
 mod info;
 mod label;
 mod math;
-pub(super) mod over_time;
-mod changes;
-mod fitted;
+mod over_time;
 mod over_time_histogram;
-mod quantile;
+pub(super) mod quantile;
 mod rate;
 mod rate_histogram;
 pub(super) mod remark;

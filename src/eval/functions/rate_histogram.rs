@@ -51,7 +51,7 @@ fn change_between(window: &Window<'_>, kind: Kind) -> (Option<Histogram>, Remark
     // A reset right after the first histogram makes it as good as empty, whatever its buckets are.
     let mut previous = Cow::Borrowed(first.histogram.as_ref());
     if let Some(second) = points.get(1).filter(|_| kind.is_counter)
-        && (starts_anew(window, first.at, second.at) || second.histogram.is_reset_after(&first.histogram))
+        && (starts_anew(window, first.at, second.at) || second.histogram.detect_reset(&first.histogram))
     {
         previous = Cow::Owned(emptied(&second.histogram));
     }
@@ -103,7 +103,7 @@ fn undo_resets(
         if stamp.overlaps(before) {
             remarks.add(Remark::OverlappingStart);
         }
-        if stamp.starts_anew_after(before) || point.histogram.is_reset_after(&previous) {
+        if stamp.starts_anew_after(before) || point.histogram.detect_reset(&previous) {
             add(change, &previous, remarks)?;
         }
         previous = Cow::Borrowed(point.histogram.as_ref());
@@ -133,7 +133,7 @@ pub(super) fn last_change(
         remarks.add(Remark::NotGauge);
     }
     let is_reset = kind.is_counter
-        && (starts_anew(window, previous.at, last.at) || last.histogram.is_reset_after(&previous.histogram));
+        && (starts_anew(window, previous.at, last.at) || last.histogram.detect_reset(&previous.histogram));
     if !is_reset && subtract(&mut change, &previous.histogram, remarks).is_none() {
         return Point::Absent;
     }
