@@ -228,7 +228,7 @@ fn is_same_at_all_moments(expr: &Expr) -> bool {
             }
             ExprKind::Call(call) => {
                 let asks_for_time = match call.function.name {
-                    "time" | "timestamp" | "start_timestamp" | "predict_linear" => true,
+                    "time" | "timestamp" | "start_timestamp" | "predict_linear" | "forecast" | "time_to" => true,
                     _ => {
                         call.args.is_empty() && !matches!(call.function.name, "pi" | "start" | "end" | "step" | "range")
                     }

@@ -69,7 +69,6 @@ impl Window<'_> {
     pub(super) fn seconds(&self) -> f64 {
         seconds_between(self.start, self.end)
     }
-
 }
 
 /// The seconds from `from` until `to`.

@@ -47,7 +47,6 @@ pub(super) fn resets(window: &Window<'_>) -> Option<f64> {
     }))
 }
 
-
 /// The samples that count, in an anchored window from the anchor on.
 fn counted<'a>(window: &Window<'a>) -> Option<(&'a [Sample], &'a [HistogramSample])> {
     let (mut samples, mut histograms) = (window.samples, window.histograms);

@@ -34,8 +34,12 @@ impl Evaluator<'_> {
             "avg_over_time" => total(&windows, &mut notebook, mean, over_time_histogram::mean),
             "changes" => windows.rows(|window| Ok(changes::changes(window).into())),
             "resets" => windows.rows(|window| Ok(changes::resets(window).into())),
-            "min_over_time" => of_floats(&windows, &mut notebook, |samples| extreme(samples, |value, best| value < best)),
-            "max_over_time" => of_floats(&windows, &mut notebook, |samples| extreme(samples, |value, best| value > best)),
+            "min_over_time" => {
+                of_floats(&windows, &mut notebook, |samples| extreme(samples, |value, best| value < best))
+            }
+            "max_over_time" => {
+                of_floats(&windows, &mut notebook, |samples| extreme(samples, |value, best| value > best))
+            }
             "stdvar_over_time" => of_floats(&windows, &mut notebook, variance),
             "stddev_over_time" => of_floats(&windows, &mut notebook, |samples| variance(samples).sqrt()),
             "ts_of_min_over_time" => {

@@ -89,10 +89,10 @@ fn change_between(window: &Window<'_>, kind: Kind) -> (Option<Histogram>, Remark
 }
 
 /// Adds to `change` what was counted before each reset after the first histogram, which counts as `previous`.
-fn undo_resets(
+fn undo_resets<'a>(
     change: &mut Histogram,
-    window: &Window<'_>,
-    mut previous: Cow<'_, Histogram>,
+    window: &Window<'a>,
+    mut previous: Cow<'a, Histogram>,
     remarks: &mut Remarks,
 ) -> Option<()> {
     let [first, rest @ ..] = window.histograms else { return Some(()) };

@@ -9,7 +9,7 @@ use super::super::evaluator::Evaluator;
 
 /// A remark on a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remark {
+pub(in crate::eval) enum Remark {
     MixedTypes,
     HistogramsIgnored,
     NotCounter,
@@ -53,9 +53,9 @@ impl Remark {
             }
             NotCounter => warning("this native histogram metric is not a counter:"),
             NotGauge => warning("this native histogram metric is not a gauge:"),
-            MixedBuckets => {
-                warning("vector contains a mix of histograms with exponential and custom buckets schemas for metric name")
-            }
+            MixedBuckets => warning(
+                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name",
+            ),
             ConflictingResets => {
                 (WarningLevel::Warning, "conflicting counter resets during histogram aggregation".to_owned())
             }
@@ -71,57 +71,57 @@ impl Remark {
 
 /// A set of remarks on one series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Remarks(u16);
+pub(in crate::eval) struct Remarks(u16);
 
 impl Remarks {
     /// `remark` alone.
-    pub(super) fn only(remark: Remark) -> Self {
+    pub(in crate::eval) fn only(remark: Remark) -> Self {
         let mut remarks = Remarks::default();
         remarks.add(remark);
         remarks
     }
 
-    pub(super) fn add(&mut self, remark: Remark) {
+    pub(in crate::eval) fn add(&mut self, remark: Remark) {
         self.0 |= 1 << remark as u16;
     }
 
-    pub(super) fn add_all(&mut self, others: Remarks) {
+    pub(in crate::eval) fn add_all(&mut self, others: Remarks) {
         self.0 |= others.0;
     }
 
-    pub(super) fn has(self, remark: Remark) -> bool {
+    pub(in crate::eval) fn has(self, remark: Remark) -> bool {
         self.0 & (1 << remark as u16) != 0
     }
 
-    pub(super) fn is_empty(self) -> bool {
+    pub(in crate::eval) fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
 /// The remarks on the series of a call.
 #[derive(Debug, Default)]
-pub(super) struct Notebook {
+pub(in crate::eval) struct Notebook {
     notes: Vec<(String, Remarks)>,
 }
 
 impl Notebook {
     /// Notes `remarks` on the series `labels`; cheap when there is nothing new.
-    pub(super) fn note(&mut self, remarks: Remarks, labels: &Labels) {
+    pub(in crate::eval) fn note(&mut self, remarks: Remarks, labels: &Labels) {
         if remarks.is_empty() {
             return;
         }
         let name = labels.metric_name();
-        match self.notes.iter_mut().rev().find(|(noted, _)| noted == name) {
-            Some((_, noted)) => noted.add_all(remarks),
-            None if self.notes.len() < WARNINGS_MAX => self.notes.push((name.to_owned(), remarks)),
-            None => {}
+        if let Some((_, noted)) = self.notes.iter_mut().rev().find(|(noted, _)| noted == name) {
+            noted.add_all(remarks);
+        } else if self.notes.len() < WARNINGS_MAX {
+            self.notes.push((name.to_owned(), remarks));
         }
     }
 }
 
 impl Evaluator<'_> {
     /// Words what was noted, as remarks on `span`.
-    pub(super) fn remark_all(&mut self, notebook: &Notebook, span: &Span) {
+    pub(in crate::eval) fn remark_all(&mut self, notebook: &Notebook, span: &Span) {
         for (name, remarks) in &notebook.notes {
             for remark in ALL.into_iter().filter(|remark| remarks.has(*remark)) {
                 match remark.worded(name) {
