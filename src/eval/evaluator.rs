@@ -229,7 +229,7 @@ fn is_same_at_all_moments(expr: &Expr) -> bool {
             }
             ExprKind::Call(call) => {
                 let asks_for_time = match call.function.name {
-                    "time" | "timestamp" | "start_timestamp" | "predict_linear" => true,
+                    "time" | "timestamp" | "start_timestamp" | "predict_linear" | "forecast" | "time_to" => true,
                     _ => {
                         call.args.is_empty() && !matches!(call.function.name, "pi" | "start" | "end" | "step" | "range")
                     }
@@ -265,4 +265,3 @@ fn repeated(computed: Computed<'_>, count: usize) -> Computed<'_> {
 pub(super) fn unlabelled(values: Vec<f64>) -> Row {
     Row { labels: Labels::default(), drop_name: false, points: values.into_iter().map(Point::Float).collect() }
 }
-

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
         match call.function.name {
             "histogram_quantile" => {
                 let ranks = self.ranks(argument(call, 0, span)?, grid)?;
-                self.quantiles(argument(call, 1, span)?, grid, &[ranks], None)
+                self.histogram_quantiles(argument(call, 1, span)?, grid, &[ranks], None)
             }
             "histogram_quantiles" => {
                 let label = self.string(argument(call, 1, span)?, grid)?;
@@ -59,12 +59,12 @@ impl Evaluator<'_> {
                 for expr in call.args.iter().skip(2) {
                     ranks.push(self.ranks(expr, grid)?);
                 }
-                self.quantiles(argument(call, 0, span)?, grid, &ranks, Some(&label))
+                self.histogram_quantiles(argument(call, 0, span)?, grid, &ranks, Some(&label))
             }
             "histogram_fraction" => {
                 let lower = self.scalar(argument(call, 0, span)?, grid)?;
                 let upper = self.scalar(argument(call, 1, span)?, grid)?;
-                self.fractions(argument(call, 2, span)?, grid, &lower, &upper)
+                self.histogram_fractions(argument(call, 2, span)?, grid, &lower, &upper)
             }
             "histogram_count" => self.of_native(call, span, grid, |histogram| histogram.count),
             "histogram_sum" => self.of_native(call, span, grid, |histogram| histogram.sum),
@@ -104,7 +104,7 @@ impl Evaluator<'_> {
     }
 
     /// A row per family and list of ranks; `label` names the rank if there may be several lists.
-    fn quantiles(
+    fn histogram_quantiles(
         &mut self,
         vector: &Expr,
         grid: Grid,
@@ -148,7 +148,13 @@ impl Evaluator<'_> {
         Ok(results)
     }
 
-    fn fractions(&mut self, vector: &Expr, grid: Grid, lower: &[f64], upper: &[f64]) -> Result<Vec<Row>, EvalError> {
+    fn histogram_fractions(
+        &mut self,
+        vector: &Expr,
+        grid: Grid,
+        lower: &[f64],
+        upper: &[f64],
+    ) -> Result<Vec<Row>, EvalError> {
         let rows = self.vector(vector, grid)?;
         let families = self.families(&rows, vector);
         let mut results = Vec::with_capacity(families.len());
