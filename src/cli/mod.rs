@@ -5,6 +5,7 @@
 pub mod check;
 mod dry_run;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Verb {
     Check(check::CheckArgs),
     /// Play recorded samples through rules and routes on a simulated clock, and show what would have happened
     DryRun(dry_run::DryRunArgs),
+    /// Run tests of expressions: scripts of what they yield
+    Test(test::TestArgs),
 }
 
 /// A single word must be a level: directives take any other for the name of a module, and log nothing else.
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, clock, ids, began),
         Verb::Check(args) => check::run(args),
         Verb::DryRun(args) => dry_run::run(args),
+        Verb::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
