@@ -37,7 +37,9 @@ pub(super) struct TestArgs {
 
 pub(super) fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
     if !args.promql {
-        eprintln!("error: tests of rules cannot be run yet; scripts of expressions can: watchbell test --promql PATH...");
+        eprintln!(
+            "error: tests of rules cannot be run yet; scripts of expressions can: watchbell test --promql PATH..."
+        );
         return Ok(ExitCode::from(BAD_FILES));
     }
     let mut paths = Vec::new();
@@ -52,7 +54,11 @@ pub(super) fn run(args: TestArgs) -> anyhow::Result<ExitCode> {
         match read_script(path)? {
             Ok(script) => {
                 for verdict in play(&script, &Options::default()) {
-                    if verdict.failure.is_some() { failed += 1 } else { passed += 1 }
+                    if verdict.failure.is_some() {
+                        failed += 1
+                    } else {
+                        passed += 1
+                    }
                     out.write_all(line(&name, &verdict, args.verbose).as_bytes())?;
                 }
             }
