@@ -36,7 +36,7 @@ fn vector(rows: &[Row], width: usize) -> String {
     aligned(&whole)
 }
 
-/// A row per time and a column per series if there is room, else a block per series.
+/// A row per time and a column per series, under its name or a number, if there is room, else a block per series.
 fn matrix(rows: &[Row], width: usize) -> String {
     let (common, own) = names(rows);
     let times: BTreeSet<Timestamp> = rows.iter().flat_map(|row| row.points.iter().map(|(at, _)| *at)).collect();
@@ -51,11 +51,17 @@ fn matrix(rows: &[Row], width: usize) -> String {
                 }
             }
         }
-        let mut lines = vec![["time".to_owned()].into_iter().chain(own.iter().cloned()).collect::<Vec<_>>()];
-        lines.extend(cells.into_iter().map(|(at, cells)| [at.to_string()].into_iter().chain(cells).collect()));
-        let text = aligned(&lines);
-        if text.lines().all(|line| line.chars().count() <= width) {
-            return format!("{common}{text}");
+        let body = cells.into_iter().map(|(at, cells)| [at.to_string()].into_iter().chain(cells).collect());
+        let body: Vec<Vec<String>> = body.collect();
+        let numbers: Vec<String> = (1..=rows.len()).map(|number| format!("[{number}]")).collect();
+        let listed = numbers.iter().zip(&own).map(|(number, name)| format!("{number} {name}\n")).collect::<String>();
+        for (head, heading) in [(String::new(), &own), (listed, &numbers)] {
+            let mut lines = vec![["time".to_owned()].into_iter().chain(heading.iter().cloned()).collect::<Vec<_>>()];
+            lines.extend(body.iter().cloned());
+            let text = aligned(&lines);
+            if text.lines().all(|line| line.chars().count() <= width) {
+                return format!("{common}{head}{text}");
+            }
         }
     }
     let mut text = String::new();
