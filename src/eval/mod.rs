@@ -12,6 +12,7 @@ mod error;
 mod evaluator;
 mod functions;
 mod grid;
+mod hints;
 mod presence;
 mod query;
 mod row;

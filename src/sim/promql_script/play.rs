@@ -11,7 +11,7 @@ const REPEAT_STEP_MS: i64 = 60_000;
 /// Functions that read the axis of a range query.
 const AXIS_FUNCTIONS: [&str; 4] = ["start", "end", "step", "range"];
 /// Functions whose value depends on the time of evaluation even where `@` fixes all samples.
-const TIME_FUNCTIONS: [&str; 11] = [
+const TIME_FUNCTIONS: [&str; 13] = [
     "days_in_month",
     "day_of_month",
     "day_of_week",
@@ -21,6 +21,8 @@ const TIME_FUNCTIONS: [&str; 11] = [
     "month",
     "year",
     "predict_linear",
+    "forecast",
+    "time_to",
     "time",
     "timestamp",
 ];
