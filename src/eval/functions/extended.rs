@@ -226,7 +226,8 @@ pub(super) fn histogram_change(window: &Window<'_>, kind: Kind, remarks: &mut Re
         }
         _ => points[borders.last].histogram.as_ref().clone(),
     };
-    if !kind.is_counter && !(is_gauge(&left) && is_gauge(&right)) {
+    let is_of_gauges = is_gauge(&left) && is_gauge(&right);
+    if !(kind.is_counter || is_of_gauges) {
         remarks.add(Remark::NotGauge);
     }
     let mut change = right.clone();
