@@ -127,6 +127,15 @@ fn products_and_quotients() {
 }
 
 #[test]
+fn thresholds_that_are_no_numbers_end() {
+    let filled = parse("{{count:1 buckets:[1] n_buckets:[1]}}");
+    let nan = Histogram { zero_threshold: f64::NAN, ..filled.clone() };
+    assert!(nan.detect_reset(&filled));
+    filled.clone().add(&nan).unwrap();
+    nan.clone().add(&filled).unwrap();
+}
+
+#[test]
 fn resolutions() {
     let mut fine = parse("{{schema:2 count:5 offset:-1 buckets:[1 1 1 1 1] n_buckets:[2]}}");
     fine.counter_reset_hint = CounterResetHint::Reset;
@@ -353,6 +362,8 @@ fn exponential_pair() -> impl Strategy<Value = (Histogram, Histogram)> {
     (exponential(), exponential()).prop_map(|(left, mut right)| {
         if left.zero_threshold != right.zero_threshold {
             right.schema = left.schema;
+            right.zero_threshold = 0.0;
+            right.add(&Histogram { schema: left.schema, zero_threshold: 0.75, ..Histogram::default() }).unwrap();
         }
         (left, right)
     })
