@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::compare::buckets_by_index;
 use super::{Load, Point};
+use crate::formats::Batch;
 use crate::model::{CounterResetHint, Histogram, HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp};
 use crate::series::{Querier, Stretch};
 
@@ -28,6 +29,35 @@ impl Store {
         for sample in samples {
             kept.add(sample.at, &Point::Float(sample.value));
         }
+    }
+
+    /// Adds samples of a file: floats, histograms and start times; at equal times the later wins.
+    pub fn add(&mut self, batch: Batch) {
+        for (labels, samples) in batch.series {
+            self.append(labels, samples);
+        }
+        for (labels, histograms) in batch.histograms {
+            let kept = self.series.entry(labels).or_default();
+            for sample in histograms {
+                forget(&mut kept.samples, sample.at, |kept| kept.at);
+                insert(&mut kept.histograms, sample, |kept| kept.at);
+            }
+        }
+        for (labels, starts) in batch.starts {
+            let kept = self.series.entry(labels).or_default();
+            starts.into_iter().for_each(|start| insert(&mut kept.starts, start, |start| start.at));
+        }
+    }
+
+    /// The times of the first and the last sample.
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let times = |kept: &Kept| {
+            let samples = [kept.samples.first(), kept.samples.last()].map(|sample| sample.map(|sample| sample.at));
+            let histograms = [kept.histograms.first(), kept.histograms.last()].map(|kept| kept.map(|kept| kept.at));
+            samples.into_iter().chain(histograms).flatten().collect::<Vec<_>>()
+        };
+        let all: Vec<Timestamp> = self.series.values().flat_map(times).collect();
+        Some((*all.iter().min()?, *all.iter().max()?))
     }
 
     /// Adds the samples of a load; at equal times the later wins.
@@ -60,11 +90,11 @@ impl Kept {
         match point {
             Point::Missing => {}
             Point::Float(value) => {
-                self.histograms.retain(|kept| kept.at != at);
+                forget(&mut self.histograms, at, |kept| kept.at);
                 insert(&mut self.samples, Sample::new(at, *value), |sample| sample.at);
             }
             Point::Histogram { histogram, .. } => {
-                self.samples.retain(|kept| kept.at != at);
+                forget(&mut self.samples, at, |kept| kept.at);
                 let hint = self.stored_hint(at, histogram);
                 let mut histogram = Arc::clone(histogram);
                 if histogram.counter_reset_hint != hint {
@@ -120,6 +150,13 @@ fn insert<T>(items: &mut Vec<T>, item: T, at: impl Fn(&T) -> Timestamp) {
     match items.get_mut(index) {
         Some(kept) if at(kept) == time => *kept = item,
         _ => items.insert(index, item),
+    }
+}
+
+/// Takes out the item at `time`, if there is one.
+fn forget<T>(items: &mut Vec<T>, time: Timestamp, at: impl Fn(&T) -> Timestamp) {
+    if let Ok(index) = items.binary_search_by_key(&time, at) {
+        items.remove(index);
     }
 }
 
