@@ -13,6 +13,7 @@ mod evaluator;
 mod functions;
 mod grid;
 mod hints;
+mod keys;
 mod presence;
 mod query;
 mod row;

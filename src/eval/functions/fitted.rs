@@ -46,7 +46,7 @@ impl Evaluator<'_> {
                 let rows = over_floats(&windows, &mut notebook, |window| {
                     quantiles.of(ranks[window.step], window.samples.iter().map(|sample| sample.value))
                 })?;
-                self.check_ranks(&rows, ranks, &argument(call, 0, span)?.span);
+                self.check_asked_ranks(&rows, ranks, &argument(call, 0, span)?.span);
                 Ok(rows)
             }
             _ => return Err(EvalError::parameter(format!("{name} needs more arguments"), span)),
@@ -57,7 +57,7 @@ impl Evaluator<'_> {
     }
 
     /// Remarks on ranks that are none, at moments at which they are asked for.
-    fn check_ranks(&mut self, rows: &[Row], ranks: &[f64], span: &Span) {
+    fn check_asked_ranks(&mut self, rows: &[Row], ranks: &[f64], span: &Span) {
         let is_asked = |step: usize| rows.iter().any(|row| row.points[step].is_present());
         for (step, rank) in ranks.iter().enumerate() {
             if !(0.0..=1.0).contains(rank) && is_asked(step) {

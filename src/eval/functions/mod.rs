@@ -3,6 +3,7 @@
 pub(super) mod absent;
 mod anomaly;
 mod changes;
+mod classic;
 mod date;
 pub(super) mod extended;
 mod fitted;
