@@ -244,7 +244,9 @@ fn fixed_in_time(expr: &Expr, at_ms: i64) -> (Expr, Vec<i64>) {
     let mut fixed = expr.clone();
     let mut reads_time = false;
     expr.walk(&mut |node| {
-        reads_time |= matches!(&node.kind, ExprKind::Call(call) if TIME_FUNCTIONS.contains(&call.function.name));
+        if let ExprKind::Call(call) = &node.kind {
+            reads_time |= [&TIME_FUNCTIONS[..], &AXIS_FUNCTIONS].concat().contains(&call.function.name);
+        }
     });
     fix(&mut fixed, at_ms);
     let times = match at_ms {
