@@ -329,6 +329,35 @@ async fn time_is_limited() {
 }
 
 #[tokio::test]
+async fn a_query_nobody_waits_for_is_canceled() {
+    let files = MemoryFiles::new([("watchbell.yml", "query: {max_concurrency: 1}")]);
+    let plan = load(Some("watchbell.yml"), &files, &|_| None).expect("valid").plan;
+    let windows = Windows::new(filled(), Catalogue::default(), Intake::new(1).0);
+    let queries = Queries::new(windows, Clock::system(), Timestamp::default(), &plan);
+    let bounds = queries.bounds();
+    let (began, begins) = tokio::sync::oneshot::channel();
+    let (ended, ends) = tokio::sync::oneshot::channel();
+    let endless = queries.run(&bounds, None, move |canceled| {
+        began.send(()).expect("awaited");
+        while !canceled.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        ended.send(()).expect("awaited");
+        Ok(())
+    });
+    tokio::select! {
+        outcome = endless => panic!("{outcome:?}"),
+        begun = begins => begun.expect("it begins"),
+    }
+    ends.await.expect("it ends once it is dropped");
+    // Its place is free again, and a panic is an answer and takes no place with it.
+    for _ in 0..2 {
+        let panicked = queries.run::<()>(&bounds, None, |_| panic!("by design")).await;
+        assert_eq!(panicked.expect_err("no answer").kind, FailureKind::Internal);
+    }
+}
+
+#[tokio::test]
 async fn large_answers_come_in_pieces_and_packed() {
     let mut database = Database::new(Limits::default());
     for number in 0..5000 {
