@@ -101,7 +101,7 @@ def prometheus_and_watchbell_answer_alike(stage):
         compare(ours, theirs, path)
     for path, with_words in ERRORS:
         answers = [ask(base, path) for base in (ours, theirs)]
-        heads = [(status, body["status"], body["errorType"], with_words and body["error"]) for status, body in answers]
+        heads = [(status, body["status"], body["errorType"], with_words and body["error"].lower()) for status, body in answers]
         equal(heads[0], heads[1], f"the error of {path}: {answers}")
     bell.stop()
 

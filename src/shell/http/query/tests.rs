@@ -160,8 +160,14 @@ async fn refusals() {
     let century = "query_range?query=up&start=0&end=3153600000&step=0.001";
     for (path, expected) in [
         ("query", parameter("query", "unknown position: parse error: no expression found in input")),
-        ("query?query=up&time=noon", parameter("time", "cannot parse \"noon\" to a valid timestamp")),
-        ("query?query=up&time=NaN", parameter("time", "cannot parse \"NaN\" to a valid timestamp")),
+        (
+            "query?query=up&time=noon",
+            parameter("time", "invalid time value for 'time': cannot parse \"noon\" to a valid timestamp"),
+        ),
+        (
+            "query?query=up&time=NaN",
+            parameter("time", "invalid time value for 'time': cannot parse \"NaN\" to a valid timestamp"),
+        ),
         ("query?query=up&timeout=soon", parameter("timeout", "cannot parse \"soon\" to a valid duration")),
         ("query?query=up&limit=-1", parameter("limit", "limit must be non-negative")),
         ("query?query=up&limit=many", parameter("limit", "strconv.Atoi: parsing \"many\": invalid syntax")),
@@ -191,7 +197,10 @@ async fn refusals() {
         ("series", error("bad_data", "no match[] parameter provided")),
         ("series?match[]={}", parameter("match[]", "match[] must contain at least one non-empty matcher")),
         ("labels?match[]={a=~'.*'}", parameter("match[]", "match[] must contain at least one non-empty matcher")),
-        ("labels?start=x", parameter("start", "cannot parse \"x\" to a valid timestamp")),
+        (
+            "labels?start=x",
+            parameter("start", "invalid time value for 'start': cannot parse \"x\" to a valid timestamp"),
+        ),
         ("label/U__/values", error("bad_data", "invalid label name: \"\"")),
         ("label/%ff/values", error("bad_data", "invalid label name: it is not UTF-8")),
         ("metadata?limit=x", error("bad_data", "limit must be a number")),
