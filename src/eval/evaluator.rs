@@ -10,6 +10,7 @@ use crate::series::Querier;
 use super::duration::Axis;
 use super::error::{EvalError, EvalErrorKind, Warning, WarningLevel};
 use super::grid::Grid;
+use super::hints::Reading;
 use super::row::{Point, Row};
 use super::selector::Windows;
 use super::{Options, WARNINGS_MAX};
@@ -37,6 +38,8 @@ pub(super) struct Evaluator<'q> {
     pub(super) options: &'q Options,
     pub(super) axis: Axis,
     pub(super) warnings: Vec<Warning>,
+    /// What is read of histograms where the walk is.
+    pub(super) reading: Reading,
     /// Samples read and kept until the end.
     read: usize,
     /// Points of the rows that exist now.
@@ -46,7 +49,16 @@ pub(super) struct Evaluator<'q> {
 
 impl<'q> Evaluator<'q> {
     pub(super) fn new(querier: &'q dyn Querier, options: &'q Options, axis: Axis) -> Self {
-        Evaluator { querier, options, axis, warnings: Vec::new(), read: 0, held: 0, depth: 0 }
+        Evaluator {
+            querier,
+            options,
+            axis,
+            warnings: Vec::new(),
+            reading: Reading::default(),
+            read: 0,
+            held: 0,
+            depth: 0,
+        }
     }
 
     /// What `expr` yields at the moments of `grid`, names not yet removed.

@@ -11,6 +11,7 @@ use super::evaluator::{Evaluator, STEPS_MAX};
 use super::functions::extended;
 use super::functions::remark::{Notebook, Remarks};
 use super::grid::{Grid, Shift, earlier};
+use super::hints::{Reading, read_hints, unhinted};
 use super::row::{Point, Row, merged};
 
 /// One series with the samples that an evaluation may need of it.
@@ -341,7 +342,7 @@ impl<'q> Evaluator<'q> {
                 labels: stretch.labels.into_owned(),
                 drop_name: false,
                 samples,
-                histograms: stretch.histograms,
+                histograms: read_hints(stretch.histograms, self.reading),
                 starts: stretch.starts,
             });
         }
@@ -369,7 +370,10 @@ impl<'q> Evaluator<'q> {
         if first_ms <= last_ms {
             let steps = (last_ms.saturating_sub(first_ms) / step_ms).saturating_add(1);
             let inner = Grid::steps(first_ms, step_ms, self.checked_steps(steps, span)?);
-            let rows = self.vector(&subquery.expr, inner)?;
+            let reading = std::mem::replace(&mut self.reading, Reading::BucketsAlways);
+            let rows = self.vector(&subquery.expr, inner);
+            self.reading = reading;
+            let rows = rows?;
             let rows = merged(rows).map_err(|()| EvalError::duplicate(span))?;
             for row in rows {
                 tracks.push(as_track(row, inner));
@@ -432,7 +436,7 @@ fn as_track(row: Row, grid: Grid) -> Track<'static> {
         match point.into_value() {
             None => {}
             Some(SampleValue::Float(value)) => samples.push(Sample::new(at, value)),
-            Some(SampleValue::Histogram(histogram)) => histograms.push(HistogramSample { at, histogram }),
+            Some(SampleValue::Histogram(histogram)) => histograms.push(unhinted(HistogramSample { at, histogram })),
         }
     }
     Track {

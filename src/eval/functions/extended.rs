@@ -162,6 +162,10 @@ pub(in super::super) fn smoothed_at(
     match (histograms[..next].last(), histograms.get(next)) {
         (_, Some(same)) if same.at == at => Point::Histogram(Arc::clone(&same.histogram)),
         (Some(before), Some(after)) => {
+            if before.histogram.has_custom_buckets() != after.histogram.has_custom_buckets() {
+                remarks.add(Remark::MixedBuckets);
+                return Point::Absent;
+            }
             let is_counter = !(is_gauge(&before.histogram) && is_gauge(&after.histogram));
             let histogram = interpolate_histograms(before, after, at, is_counter, remarks);
             histogram.map_or(Point::Absent, |histogram| Point::Histogram(histogram.into()))
@@ -226,7 +230,8 @@ pub(super) fn histogram_change(window: &Window<'_>, kind: Kind, remarks: &mut Re
         }
         _ => points[borders.last].histogram.as_ref().clone(),
     };
-    if !kind.is_counter && !(is_gauge(&left) && is_gauge(&right)) {
+    let is_of_gauges = is_gauge(&left) && is_gauge(&right);
+    if !(kind.is_counter || is_of_gauges) {
         remarks.add(Remark::NotGauge);
     }
     let mut change = right.clone();

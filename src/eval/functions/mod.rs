@@ -31,10 +31,15 @@ use super::row::Row;
 impl<'q> Evaluator<'q> {
     /// What `call` yields at the moments of `grid`.
     pub(super) fn eval_call(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Computed<'q>, EvalError> {
-        match self.scalar_call(call, span, grid)? {
-            Some(values) => Ok(Computed::Scalar(values)),
-            None => self.vector_call(call, span, grid).map(Computed::Vector),
-        }
+        let reading = self.reading;
+        self.reading = reading.inside(call.function.name);
+        let computed = match self.scalar_call(call, span, grid) {
+            Ok(Some(values)) => Ok(Computed::Scalar(values)),
+            Ok(None) => self.vector_call(call, span, grid).map(Computed::Vector),
+            Err(error) => Err(error),
+        };
+        self.reading = reading;
+        computed
     }
 
     /// A call of a function that yields a scalar; `None` if it yields none.

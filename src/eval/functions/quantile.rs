@@ -72,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_by_sorting(rank in 0.0..=1.0, values in prop::collection::vec(any::<f64>(), 1..40)) {
+        fn as_by_sorting(rank in 0.0..=1.0_f64, values in prop::collection::vec(any::<f64>(), 1..40)) {
             let mut sorted = values.clone();
             sorted.sort_by(|left, right| right.is_nan().cmp(&left.is_nan()).then(left.total_cmp(right)));
             let position = rank * (values.len() - 1) as f64;

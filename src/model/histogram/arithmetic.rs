@@ -191,10 +191,11 @@ fn widened<C: Cell>(
     loop {
         let (total, after_positive) = absorb(positive, zero, threshold);
         let (total, after_negative) = absorb(negative, total, after_positive);
-        if after_negative == after_positive {
+        if after_negative > after_positive {
+            threshold = after_negative;
+        } else {
             return (total, after_positive);
         }
-        threshold = after_negative;
     }
 }
 

@@ -7,6 +7,8 @@ mod bounds;
 mod buckets;
 mod classic;
 mod compare;
+#[cfg(test)]
+mod laws;
 mod layout;
 mod notation;
 mod statistics;

@@ -125,7 +125,11 @@ impl Histogram {
         } else {
             (self.count, false)
         };
-        let bounded = |rank: Option<f64>| rank.filter(|rank| !(*rank > count)).unwrap_or(count);
+        let bounded = |rank: Option<f64>| match rank {
+            Some(rank) if rank > count => count,
+            Some(rank) => rank,
+            None => count,
+        };
         ((bounded(upper_rank) - bounded(lower_rank)) / self.count, has_nan)
     }
 
