@@ -91,6 +91,22 @@ pub(super) fn tokens(text: &str, faults: &mut Faults) -> Vec<Token> {
     tokens
 }
 
+/// The comments between `tokens`, which were cut from `text`.
+pub(super) fn comments(text: &str, tokens: &[Token]) -> Vec<Span> {
+    let mut comments = Vec::new();
+    let mut at = 0;
+    for token in tokens {
+        while let Some(sign) = text[at..token.span.start].find('#') {
+            let start = at + sign;
+            let end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+            comments.push(start..end);
+            at = end;
+        }
+        at = token.span.end;
+    }
+    comments
+}
+
 /// The first byte from `at` that belongs neither to white space nor to a comment.
 fn skip_blank(text: &str, at: usize) -> usize {
     let spaces = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r');

@@ -6,16 +6,16 @@ use crate::lang::{Binary, BinaryOp, Cardinality, Expr, ExprKind, ValueType, Vect
 
 /// How strongly an operator binds to its sides; a right side binds one stronger where the operator is left-associative.
 #[derive(Clone, Copy)]
-pub(super) struct Power {
-    pub(super) left: u8,
-    pub(super) right: u8,
+pub(in crate::lang) struct Power {
+    pub(in crate::lang) left: u8,
+    pub(in crate::lang) right: u8,
 }
 
 /// What the operand of a sign binds to: powers only, so that `-2^2` is `-(2^2)`.
 pub(super) const SIGN_POWER: u8 = 6;
 
 /// Prometheus's precedence, from `or` up to `^`.
-pub(super) fn power(op: BinaryOp) -> Power {
+pub(in crate::lang) fn power(op: BinaryOp) -> Power {
     use BinaryOp::*;
     let left = match op {
         Or => 1,

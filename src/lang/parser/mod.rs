@@ -7,11 +7,12 @@ mod expression;
 mod modifier;
 mod selector;
 
+pub(super) use binary::power;
 pub(super) use call::count;
 pub(super) use expression::is_bare_metric;
 
 use super::error::{Faults, ParseErrorKind, ParseErrors};
-use super::lexer::{Token, TokenKind, tokens};
+use super::lexer::{Token, TokenKind, comments, tokens};
 use super::{Expr, ExprKind, Number, NumberForm, Span, check};
 use crate::model::Matcher;
 
@@ -28,12 +29,22 @@ pub const TREE_HEIGHT_MAX: usize = 256;
 ///
 /// Every fault that was found: of syntax, or if there is none, of meaning.
 pub fn parse(text: &str) -> Result<Expr, ParseErrors> {
+    whole(&mut Parser::new(text))
+}
+
+/// An expression as [`parse`] reads it, with the bytes of its comments in order.
+pub(super) fn commented(text: &str) -> Result<(Expr, Vec<Span>), ParseErrors> {
     let mut parser = Parser::new(text);
+    let expr = whole(&mut parser)?;
+    Ok((expr, comments(text, &parser.tokens)))
+}
+
+fn whole(parser: &mut Parser<'_>) -> Result<Expr, ParseErrors> {
     let node = parser.whole_expression();
     if parser.faults.is_empty() {
-        check::check(&node.expr, text, &mut parser.faults);
+        check::check(&node.expr, parser.text, &mut parser.faults);
     }
-    match parser.faults.finish(parser.text) {
+    match std::mem::take(&mut parser.faults).finish(parser.text) {
         None => Ok(node.expr),
         Some(errors) => Err(errors),
     }

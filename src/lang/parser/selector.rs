@@ -15,8 +15,13 @@ impl Parser<'_> {
             selector.name = Some(name.to_owned());
             selector.matchers.push(Matcher::equal(METRIC_NAME, name));
         }
+        let is_bare = selector.name.is_some();
         if self.is_sign("{") {
             self.conditions(&mut selector);
+        }
+        let names = selector.matchers.iter().filter(|matcher| matcher.name() == METRIC_NAME).count();
+        if !is_bare && names != 1 {
+            selector.name = None;
         }
         let span = start..self.last_end();
         self.node(ExprKind::Selector(selector), span, 0)
