@@ -15,6 +15,6 @@ mod visit;
 pub use ast::*;
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
 pub use function::{Function, Variadic, function, functions};
-pub use parser::{NESTING_MAX, TEXT_BYTES_MAX, TREE_HEIGHT_MAX, parse, parse_matchers};
+pub use parser::{NESTING_MAX, TEXT_BYTES_MAX, TREE_HEIGHT_MAX, comments, parse, parse_matchers};
 pub use printer::{WIDTH_DEFAULT, format, pretty};
 pub use visit::SelectorReach;

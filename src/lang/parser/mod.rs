@@ -12,7 +12,7 @@ pub(super) use call::count;
 pub(super) use expression::is_bare_metric;
 
 use super::error::{Faults, ParseErrorKind, ParseErrors};
-use super::lexer::{Token, TokenKind, comments, tokens};
+use super::lexer::{self, Token, TokenKind, tokens};
 use super::{Expr, ExprKind, Number, NumberForm, Span, check};
 use crate::model::Matcher;
 
@@ -36,7 +36,12 @@ pub fn parse(text: &str) -> Result<Expr, ParseErrors> {
 pub(super) fn commented(text: &str) -> Result<(Expr, Vec<Span>), ParseErrors> {
     let mut parser = Parser::new(text);
     let expr = whole(&mut parser)?;
-    Ok((expr, comments(text, &parser.tokens)))
+    Ok((expr, lexer::comments(text, &parser.tokens)))
+}
+
+/// The bytes of every comment of `text`, from `#` up to the end of the line, in order; of unreadable text those that were found.
+pub fn comments(text: &str) -> Vec<Span> {
+    lexer::comments(text, &Parser::new(text).tokens)
 }
 
 fn whole(parser: &mut Parser<'_>) -> Result<Expr, ParseErrors> {
