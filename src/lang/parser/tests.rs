@@ -297,3 +297,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn zz_probe() {
+    let Ok(path) = std::env::var("PROBE") else { return };
+    for text in std::fs::read_to_string(path).expect("readable").lines() {
+        println!("{text}");
+        match parse(text) {
+            Ok(expr) => println!("    OK {expr}"),
+            Err(errors) => {
+                for error in &errors {
+                    let found = text.get(error.span.clone()).unwrap_or("?");
+                    println!("    {error} [{found}] | {}", error.hint.as_deref().unwrap_or("-"));
+                }
+            }
+        }
+    }
+}
