@@ -130,8 +130,8 @@ fn duration(text: &str) -> Option<String> {
 
 /// The fault of `rest` if it begins with something of another language.
 pub(super) fn foreign(rest: &str, place: Place) -> Option<Fault> {
-    if rest.starts_with('$') {
-        let name = rest[1..].trim_start_matches(|c: char| is_word_char(c) || matches!(c, '{' | ':'));
+    if let Some(behind) = rest.strip_prefix('$') {
+        let name = behind.trim_start_matches(|c: char| is_word_char(c) || matches!(c, '{' | ':'));
         let length = rest.len() - name.strip_prefix('}').filter(|_| rest.starts_with("${")).unwrap_or(name).len();
         let message = format!("`{}` is a variable of a dashboard", shorten(&rest[..length]));
         return Some(Fault::whole(length, message, Some("variables are not known here: write the value".to_owned())));

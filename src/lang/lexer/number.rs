@@ -52,11 +52,12 @@ pub(super) fn number(rest: &str, place: Place) -> Result<(TokenKind, usize), Fau
     if let Some(text) = whole(duration, rest) {
         let millis = parse_duration(text).map_err(|error| match error {
             DurationError::OutOfRange(_) => {
-                let fault = Fault::whole(text.len(), error.to_string(), None);
+                let shown = crate::lang::parser::shorten(text);
+                let fault = Fault::whole(text.len(), format!("the duration `{shown}` is out of range"), None);
                 Fault { kind: ParseErrorKind::Meaning, ..fault }
             }
             _ => {
-                let message = format!("the units of `{text}` are out of order");
+                let message = format!("the units of `{}` are out of order", crate::lang::parser::shorten(text));
                 Fault::whole(text.len(), message, Some(number_hint(text, place)))
             }
         })?;

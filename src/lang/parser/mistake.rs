@@ -142,15 +142,17 @@ impl<'a> Parser<'a> {
 
     /// Reads over a misspelled clause where an operand should begin, such as `onn (a) b` and `grup_left b`.
     pub(super) fn mistaken_matching(&mut self) -> Option<VectorMatching> {
-        let word = self.word().filter(|word| word.len() > 2 && function(word).is_none())?;
-        let near = nearest(&word.to_lowercase(), CLAUSES)?;
-        let is_clause = CLAUSES.iter().any(|clause| word.eq_ignore_ascii_case(clause));
+        let word = self.word()?;
         // With labels it is followed by an operand; without it stands beside one.
         let next = self.ahead(1);
         let has_labels = *next == TokenKind::Sign("(");
         let beside =
             starts_atom(next) && !matches!(next, TokenKind::Sign("{")) && !has_labels && !self.is_connector_ahead();
-        if is_clause || !(beside || (has_labels && self.closes_before_operand())) {
+        if word.len() < 3 || !(beside || (has_labels && function(word).is_none() && self.closes_before_operand())) {
+            return None;
+        }
+        let near = nearest(&word.to_lowercase(), CLAUSES)?;
+        if CLAUSES.iter().any(|clause| word.eq_ignore_ascii_case(clause)) {
             return None;
         }
         let hint = format!("did you mean `{near}`?");

@@ -245,6 +245,66 @@ fn limits() {
     assert!(junk.as_slice().len() <= 20);
 }
 
+/// Hostile texts are refused with one clear error or read into the right tree, and trees can be copied, printed and dropped.
+#[test]
+fn hostile_texts() {
+    let many = 100_000;
+    let nest = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000));
+    let list = |item: &str| vec![item; many].join(",");
+    for (text, refused) in [
+        (nest("(", "x", ")"), Some("nests deeper")),
+        (nest("abs(", "x", ")"), Some("nests deeper")),
+        (nest("sum(", "x", ")"), Some("nests deeper")),
+        (nest("max_over_time(", "x", "[1h:1m])"), Some("nests deeper")),
+        (nest("-", "x", ""), Some("nests deeper")),
+        (nest("", "x", "[1h:1m]"), Some("hang on one another")),
+        (format!("x[{}]", nest("(", "1m", ")")), Some("nests deeper")),
+        (format!("x[{}]", nest("min_of(", "1m", ",1m)")), Some("nests deeper")),
+        (nest("", "x", "["), Some("")),
+        (nest("[", "", ""), Some("")),
+        (nest("{", "", ""), Some("")),
+        (nest("", "", ")"), Some("")),
+        (vec!["a"; many].join(" or "), Some("hang on one another")),
+        (vec!["a"; many].join(" ^ "), Some("nests deeper")),
+        (vec!["a"; many].join(" "), Some("")),
+        (vec!["a"; many].join(" + + "), Some("")),
+        (format!("x{{{}}}", list("a='b'")), None),
+        (format!("x{{{}}}", list("a=b")), Some("expected a quoted string")),
+        (format!("sum by ({}) (x)", list("label")), None),
+        (format!("sum by ({} (x)", list("label")), Some("never closed")),
+        (format!("label_join(x, 'a', {})", list("'b'")), None),
+        (format!("rate({})", list("x")), Some("wants 1 argument")),
+        (format!("a * on({}) b", list("l")), None),
+        ("1".repeat(1 << 19), Some("out of range")),
+        (format!("0x{}", "f".repeat(1 << 19)), Some("")),
+        (format!("x[{}m]", "9".repeat(1 << 19)), Some("")),
+        (format!("x[{}]", "1m".repeat(many)), Some("out of order")),
+        ("x".repeat(1 << 20), None),
+        (format!("'{}'", "y".repeat(1 << 19)), None),
+        ("'".to_owned() + &"\\".repeat(1 << 19), Some("")),
+        ("#".repeat(1 << 20), Some("empty")),
+        ("# note\n".repeat(many) + "x", None),
+        ("é".repeat(1 << 19), Some("needs quotes")),
+        ("$".repeat(1 << 19), Some("")),
+        ("x".repeat((1 << 20) + 1), Some("longer than")),
+    ] {
+        let start: String = text.chars().take(20).collect();
+        match (parse(&text), refused) {
+            (Ok(expr), None) => {
+                let copy = expr.clone();
+                drop(expr);
+                assert!(!copy.to_string().is_empty() && !crate::lang::pretty(&copy, 80).is_empty(), "{start}");
+            }
+            (Err(errors), Some(part)) => {
+                assert!(errors.as_slice().len() <= 20, "{start}");
+                assert!(errors.to_string().contains(part), "{start}: {errors}");
+                assert!(errors.iter().all(|error| error.message.len() < 300), "{start}");
+            }
+            (found, _) => panic!("{start}: {:?}", found.map(|_| "accepted")),
+        }
+    }
+}
+
 #[test]
 fn spans_cover_the_text() {
     let text = "sum by (a) (rate(x{b='c'}[5m] offset 1m)) > bool 1 + 2";
