@@ -4,8 +4,8 @@
 
 pub mod check;
 mod dry_run;
-mod query;
 mod fmt;
+mod query;
 mod serve;
 mod test;
 
