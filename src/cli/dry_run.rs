@@ -10,7 +10,6 @@ use clap::{Args, ValueEnum};
 
 use crate::config;
 use crate::engine::Surroundings;
-use crate::eval;
 use crate::formats::{self, Batch, fixture};
 use crate::model::render_text;
 use crate::shell::files::DiskFiles;
@@ -64,13 +63,13 @@ pub(super) fn run(args: DryRunArgs) -> anyhow::Result<ExitCode> {
     };
     let mut samples = Batch::default();
     for path in &args.fixture {
-        samples.series.extend(read_fixture(path)?.series);
+        samples.extend(read_fixture(path)?);
     }
     let plan = loaded.plan;
     let surroundings = Surroundings {
         external_labels: plan.engine.external_labels.clone(),
         external_url: plan.engine.external_url.clone(),
-        options: eval::Options { default_step: plan.evaluation_interval, ..eval::Options::default() },
+        options: plan.eval_options(),
     };
     let timeline = rehearse(Rehearsal { plan: Arc::new(plan.engine), surroundings, samples })?;
     let mut out = std::io::stdout().lock();

@@ -4,7 +4,9 @@
 
 pub mod check;
 mod dry_run;
+mod query;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,10 @@ enum Verb {
     Check(check::CheckArgs),
     /// Play recorded samples through rules and routes on a simulated clock, and show what would have happened
     DryRun(dry_run::DryRunArgs),
+    /// Ask what an expression yields: over recorded samples, or a running Watchbell or Prometheus
+    Query(query::QueryArgs),
+    /// Run tests of expressions: scripts of what they yield
+    Test(test::TestArgs),
 }
 
 /// A single word must be a level: directives take any other for the name of a module, and log nothing else.
@@ -93,6 +99,8 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args, clock, ids, began),
         Verb::Check(args) => check::run(args),
         Verb::DryRun(args) => dry_run::run(args),
+        Verb::Query(args) => query::run(args, &clock),
+        Verb::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {

@@ -195,5 +195,6 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) ->
         retention_floor: main.retention_floor,
         evaluation_interval: main.rules.interval,
         limits: main.limits,
+        query: main.query,
     }
 }

@@ -9,7 +9,7 @@ use crate::rule::NoData;
 
 use super::http::http_config;
 use super::jobs::{ScrapeDefaults, scrape_configs};
-use super::plan::{HostSamples, Limits};
+use super::plan::{HostSamples, Limits, QueryLimits};
 use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
@@ -62,6 +62,7 @@ pub(super) struct MainFile {
     pub(super) storage_path: String,
     pub(super) retention_floor: Duration,
     pub(super) limits: Limits,
+    pub(super) query: QueryLimits,
 }
 
 impl Default for MainFile {
@@ -82,6 +83,7 @@ impl Default for MainFile {
             storage_path: STORAGE_PATH.to_owned(),
             retention_floor: RETENTION_FLOOR,
             limits: Limits::default(),
+            query: QueryLimits::default(),
         }
     }
 }
@@ -126,6 +128,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.listen = listen(&mut fields);
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
+    main.query = query(&mut fields);
     routing(&mut fields, &global.channels, &mut main);
     for name in LATER {
         fields.unsupported(name, Some("it comes with a later version; take it out for now"));
@@ -257,6 +260,22 @@ fn limits(fields: &mut Fields<'_>) -> Limits {
         series_max: inner.count("series_max").unwrap_or(defaults.series_max),
         labels_per_series_max: inner.count("labels_per_series_max").unwrap_or(defaults.labels_per_series_max),
         label_bytes_max: inner.bytes("label_bytes_max").unwrap_or(defaults.label_bytes_max),
+    };
+    inner.finish();
+    limits
+}
+
+fn query(fields: &mut Fields<'_>) -> QueryLimits {
+    let defaults = QueryLimits::default();
+    let reader = fields.reader();
+    let Some(mut inner) = fields.take("query").and_then(|node| reader.fields(node, "`query`")) else {
+        return defaults;
+    };
+    let limits = QueryLimits {
+        timeout: inner.positive_duration("timeout").unwrap_or(defaults.timeout),
+        concurrency_max: inner.count("max_concurrency").unwrap_or(defaults.concurrency_max).max(1),
+        samples_max: inner.count("max_samples").unwrap_or(defaults.samples_max),
+        lookback: inner.positive_duration("lookback_delta").unwrap_or(defaults.lookback),
     };
     inner.finish();
     limits

@@ -23,7 +23,7 @@ mod yaml;
 pub use check::{Checked, check};
 pub use load::{Environment, Loaded, load};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
-pub use plan::{HostSamples, Limits, Plan};
+pub use plan::{HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;
 pub use scrape::{FileDiscovery, ScrapeConfig, TargetGroup};
 pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine;
 use crate::template::NotificationTemplates;
+use crate::{engine, eval};
 
 use super::ScrapeConfig;
 
@@ -28,6 +28,20 @@ pub struct Plan {
     pub evaluation_interval: Duration,
     /// The bounds of what comes in.
     pub limits: Limits,
+    /// The bounds of queries.
+    pub query: QueryLimits,
+}
+
+impl Plan {
+    /// How expressions are evaluated, in rules, queries and rehearsals.
+    pub fn eval_options(&self) -> eval::Options {
+        eval::Options {
+            lookback: self.query.lookback,
+            samples_max: self.query.samples_max,
+            default_step: self.evaluation_interval,
+            ..eval::Options::default()
+        }
+    }
 }
 
 /// How this machine is sampled.
@@ -57,6 +71,31 @@ impl Default for Limits {
             series_max: 1_000_000,
             labels_per_series_max: 100,
             label_bytes_max: 16 << 10,
+        }
+    }
+}
+
+/// The bounds of queries; samples and look-back bound the rules too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// How long one query may take, waiting for its turn included.
+    pub timeout: Duration,
+    /// How many queries are worked on at a time.
+    pub concurrency_max: usize,
+    /// How many samples one evaluation may hold.
+    pub samples_max: usize,
+    /// How far back an instant selector looks for the last sample.
+    pub lookback: Duration,
+}
+
+impl Default for QueryLimits {
+    /// Prometheus's: 2 minutes, 20 queries, 50 million samples, 5 minutes.
+    fn default() -> Self {
+        QueryLimits {
+            timeout: Duration::from_secs(120),
+            concurrency_max: 20,
+            samples_max: 50_000_000,
+            lookback: Duration::from_secs(300),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{Input, RuleError, RuleView};
 use crate::eval::{self, Element, Value};
 use crate::lang::{self, Expr};
-use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use crate::model::{Labels, Matcher, STALE_NAN, SampleValue, Timestamp, TraceId};
 use crate::rule::{
     AlertState, AlertingRule, Group, NoData, Observation, Presence, RecordingRule, Rule, RuleId, observe,
     recorded_labels,
@@ -20,8 +20,8 @@ pub trait World {
     fn query<T>(&self, read: impl FnOnce(&dyn Querier) -> T) -> T;
     /// The batch that last touched a series that satisfies `matchers`.
     fn last_trace(&self, matchers: &[Matcher]) -> Option<TraceId>;
-    /// Writes what rules yield. A sample that cannot be taken is counted by the implementation.
-    fn append(&mut self, samples: Vec<(Labels, Sample)>);
+    /// Writes what rules yield at `at`. A sample that cannot be taken is counted by the implementation.
+    fn append(&mut self, at: Timestamp, values: Vec<(Labels, SampleValue)>);
     /// Hands a result to the engine; returns what the engine knows of the rule afterwards.
     fn decide(&mut self, rule: RuleId, input: Input) -> RuleView;
     /// What the engine knows of the rule now.
@@ -112,9 +112,9 @@ impl GroupRun {
 }
 
 fn end_series(series: impl IntoIterator<Item = Labels>, at: Timestamp, world: &mut impl World) {
-    let markers: Vec<(Labels, Sample)> = series.into_iter().map(|labels| (labels, Sample::stale(at))).collect();
+    let markers: Vec<(Labels, SampleValue)> = series.into_iter().map(|labels| (labels, STALE_NAN.into())).collect();
     if !markers.is_empty() {
-        world.append(markers);
+        world.append(at, markers);
     }
 }
 
@@ -155,7 +155,7 @@ impl<W: World> Evaluation<'_, W> {
         (ok, written)
     }
 
-    fn recorded(&self, rule: &RecordingRule, elements: Vec<Element>) -> Result<Vec<(Labels, f64)>, RuleError> {
+    fn recorded(&self, rule: &RecordingRule, elements: Vec<Element>) -> Result<Vec<(Labels, SampleValue)>, RuleError> {
         let limit = self.group.limit;
         if limit > 0 && elements.len() > limit {
             let found = elements.len();
@@ -164,7 +164,7 @@ impl<W: World> Evaluation<'_, W> {
         let mut series = BTreeMap::new();
         for element in elements {
             let labels = recorded_labels(rule, &element.labels);
-            if series.insert(labels.clone(), element.value.float().unwrap_or_default()).is_some() {
+            if series.insert(labels.clone(), element.value).is_some() {
                 return Err(RuleError(format!("the result has two series that become {labels}")));
             }
         }
@@ -187,7 +187,8 @@ impl<W: World> Evaluation<'_, W> {
         let view = self.world.decide(rule.id, Input::AlertingResult { rule: rule.id, at: self.at, result, presence });
         self.run.active = Some(view.active.into_iter().collect());
         // After an error the state is as before, and its series go on.
-        (ok, self.write(view.series))
+        let series = view.series.into_iter().map(|(labels, value)| (labels, value.into()));
+        (ok, self.write(series.collect()))
     }
 
     fn observations(&self, rule: &AlertingRule, elements: &[Element]) -> Result<Vec<Observation>, RuleError> {
@@ -252,16 +253,16 @@ impl<W: World> Evaluation<'_, W> {
     }
 
     /// Writes `series`, and ends those that the rule wrote last time and writes no more.
-    fn write(&mut self, series: Vec<(Labels, f64)>) -> usize {
+    fn write(&mut self, series: Vec<(Labels, SampleValue)>) -> usize {
         let at = self.query_at();
         let written: BTreeSet<Labels> = series.iter().map(|(labels, _)| labels.clone()).collect();
         let gone = std::mem::take(&mut self.run.written).into_iter().filter(|labels| !written.contains(labels));
-        let mut samples: Vec<(Labels, Sample)> = gone.map(|labels| (labels, Sample::stale(at))).collect();
-        samples.extend(series.into_iter().map(|(labels, value)| (labels, Sample::new(at, value))));
+        let mut values: Vec<(Labels, SampleValue)> = gone.map(|labels| (labels, STALE_NAN.into())).collect();
+        values.extend(series);
         self.run.written = written;
-        let count = samples.len();
+        let count = values.len();
         if count > 0 {
-            self.world.append(samples);
+            self.world.append(at, values);
         }
         count
     }

@@ -1,9 +1,10 @@
 //! The walk over the syntax tree: every part yields its values for all moments at once.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::lang::{AtModifier, Expr, ExprKind, Span, UnaryOp};
-use crate::model::{Histogram, Labels, format_value};
+use crate::model::{Labels, format_value};
 use crate::series::Querier;
 
 use super::duration::Axis;
@@ -203,7 +204,7 @@ fn negated(computed: Computed<'_>) -> Computed<'_> {
                 for point in &mut row.points {
                     match point {
                         Point::Float(value) => *value = -*value,
-                        Point::Histogram(histogram) => *histogram = std::sync::Arc::new(minus(histogram)),
+                        Point::Histogram(histogram) => *histogram = Arc::new(histogram.negated()),
                         Point::Absent => {}
                     }
                 }
@@ -228,7 +229,7 @@ fn is_same_at_all_moments(expr: &Expr) -> bool {
             }
             ExprKind::Call(call) => {
                 let asks_for_time = match call.function.name {
-                    "time" | "timestamp" | "start_timestamp" | "predict_linear" => true,
+                    "time" | "timestamp" | "start_timestamp" | "predict_linear" | "forecast" | "time_to" => true,
                     _ => {
                         call.args.is_empty() && !matches!(call.function.name, "pi" | "start" | "end" | "step" | "range")
                     }
@@ -263,17 +264,4 @@ fn repeated(computed: Computed<'_>, count: usize) -> Computed<'_> {
 /// A row without labels.
 pub(super) fn unlabelled(values: Vec<f64>) -> Row {
     Row { labels: Labels::default(), drop_name: false, points: values.into_iter().map(Point::Float).collect() }
-}
-
-/// `histogram` with all counts negated; it is no counter any more.
-fn minus(histogram: &Histogram) -> Histogram {
-    let mut negated = histogram.clone();
-    negated.counter_reset_hint = crate::model::CounterResetHint::Gauge;
-    for value in [&mut negated.zero_count, &mut negated.count, &mut negated.sum] {
-        *value = -*value;
-    }
-    for bucket in negated.positive_buckets.iter_mut().chain(&mut negated.negative_buckets) {
-        *bucket = -*bucket;
-    }
-    negated
 }

@@ -12,6 +12,7 @@ mod error;
 mod evaluator;
 mod functions;
 mod grid;
+mod keys;
 mod presence;
 mod query;
 mod row;

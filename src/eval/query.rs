@@ -9,6 +9,7 @@ use crate::series::Querier;
 use super::duration::Axis;
 use super::error::{EvalError, EvalErrorKind};
 use super::evaluator::{Computed, Evaluator, unlabelled};
+use super::functions::extended::shown;
 use super::grid::Grid;
 use super::row::{Row, final_labels, merged};
 use super::selector::Windows;
@@ -110,7 +111,8 @@ fn seen(windows: &Windows<'_>, span: &Span) -> Result<Vec<Series>, EvalError> {
             if !taken.insert(labels.clone()) {
                 return Err(EvalError::duplicate(span));
             }
-            found.push(Series { labels, samples: window.samples.to_vec(), histograms: window.histograms.to_vec() });
+            let (samples, histograms) = shown(window);
+            found.push(Series { labels, samples, histograms });
             Ok(())
         })?;
     }

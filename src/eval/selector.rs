@@ -8,7 +8,8 @@ use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartT
 use super::duration::{millis, positive_millis};
 use super::error::{EvalError, EvalErrorKind};
 use super::evaluator::{Evaluator, STEPS_MAX};
-use super::functions::extended::interpolate;
+use super::functions::extended;
+use super::functions::remark::{Notebook, Remarks};
 use super::grid::{Grid, Shift, earlier};
 use super::row::{Point, Row, merged};
 
@@ -44,8 +45,8 @@ pub(super) struct Windows<'q> {
 pub(super) struct Window<'a> {
     /// The series.
     pub(super) labels: &'a Labels,
-    /// Its floats in the window, oldest first. An extended window adds the last sample not after its start, a smoothed one
-    /// also the first sample not before its end.
+    /// Its floats in the window, oldest first. An extended window also has those within the look-back before its start, a
+    /// smoothed one also those as far after its end.
     pub(super) samples: &'a [Sample],
     /// Its histograms in the window, with the same additions.
     pub(super) histograms: &'a [HistogramSample],
@@ -68,11 +69,6 @@ impl Window<'_> {
     pub(super) fn seconds(&self) -> f64 {
         seconds_between(self.start, self.end)
     }
-
-    /// The start time of the sample at `at`, if it has one.
-    pub(super) fn start_of(&self, at: Timestamp) -> Option<Timestamp> {
-        start_of(self.starts, at)
-    }
 }
 
 /// The seconds from `from` until `to`.
@@ -85,7 +81,8 @@ fn start_of(starts: &[StartTime], at: Timestamp) -> Option<Timestamp> {
 }
 
 /// A sample with its time.
-trait Timed {
+pub(super) trait Timed {
+    /// When it was observed.
     fn at(&self) -> Timestamp;
 }
 
@@ -199,23 +196,14 @@ impl<'q> Windows<'q> {
         if samples.is_empty() {
             return &[];
         }
-        let (mut from, mut to) = (borders.0.count_until(samples, start), borders.1.count_until(samples, end));
-        if let Some(extension) = self.extension {
-            if from >= 1 && samples[from - 1].at() > earlier(start, self.lookback_ms) {
-                from -= 1;
+        let (after, until) = match self.extension {
+            None => (start, end),
+            Some(RangeExtension::Anchored) => (earlier(start, self.lookback_ms), end),
+            Some(RangeExtension::Smoothed) => {
+                (earlier(start, self.lookback_ms), earlier(end, self.lookback_ms.saturating_neg()))
             }
-            if to == 0 || from >= samples.len() {
-                return &[];
-            }
-            let ends_before_the_border = samples[to - 1].at() < end;
-            let next = samples.get(to).filter(|next| next.at() <= earlier(end, -self.lookback_ms));
-            if extension == RangeExtension::Smoothed && ends_before_the_border && next.is_some() {
-                to += 1;
-            }
-            if samples[to - 1].at() <= start || samples[from].at() > end {
-                return &[];
-            }
-        }
+        };
+        let (from, to) = (borders.0.count_until(samples, after), borders.1.count_until(samples, until));
         samples.get(from..to).unwrap_or_default()
     }
 }
@@ -295,12 +283,18 @@ impl<'q> Evaluator<'q> {
         let lookback_ms = self.lookback_ms();
         let until = earlier(seen_at.at(seen_at.len() - 1), lookback_ms.saturating_neg());
         let tracks = self.load(&selector.matchers, earlier(seen_at.at(0), lookback_ms), until, true, span)?;
-        let row = |track: Track<'q>| Row {
-            points: seen_at.moments().map(|at| smoothed_at(&track.samples, at, lookback_ms).into()).collect(),
-            labels: track.labels,
-            drop_name: false,
-        };
-        Ok(tracks.into_iter().map(row).filter(Row::is_present).collect())
+        let mut notebook = Notebook::default();
+        let mut rows = Vec::with_capacity(tracks.len());
+        for track in tracks {
+            let mut remarks = Remarks::default();
+            let smooth = |at| extended::smoothed_at(&track.samples, &track.histograms, at, lookback_ms, &mut remarks);
+            let points = seen_at.moments().map(smooth).collect();
+            notebook.note(remarks, &track.labels);
+            rows.push(Row { points, labels: track.labels, drop_name: false });
+        }
+        self.remark_all(&notebook, span);
+        rows.retain(Row::is_present);
+        Ok(rows)
     }
 
     /// The range vector of `range`.
@@ -447,20 +441,5 @@ fn as_track(row: Row, grid: Grid) -> Track<'static> {
         samples: Cow::Owned(samples),
         histograms: Cow::Owned(histograms),
         starts: Cow::Borrowed(&[]),
-    }
-}
-
-/// The value at `at`, interpolated between the samples around it; the last one where none follows.
-fn smoothed_at(samples: &[Sample], at: Timestamp, lookback_ms: i64) -> Option<f64> {
-    let count = samples.partition_point(|sample| sample.at <= at);
-    let before = samples.get(count.checked_sub(1)?)?;
-    if before.at <= earlier(at, lookback_ms) {
-        return None;
-    }
-    match samples.get(count) {
-        Some(after) if before.at < at && after.at <= earlier(at, lookback_ms.saturating_neg()) => {
-            Some(interpolate(*before, *after, at))
-        }
-        _ => Some(before.value),
     }
 }

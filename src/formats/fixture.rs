@@ -46,6 +46,15 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Batch, FormatError> {
             same_time
         });
     }
+    for (_, samples) in &mut batch.histograms {
+        samples.dedup_by(|later, kept| {
+            let same_time = later.at == kept.at;
+            if same_time {
+                std::mem::swap(later, kept);
+            }
+            same_time
+        });
+    }
     Ok(batch)
 }
 

@@ -9,12 +9,15 @@ pub mod series_notation;
 
 mod error;
 mod grouping;
+mod native_histogram;
+mod protobuf;
 mod series_name;
 
 use crate::model::{HistogramSample, Labels, Sample, StartTime};
 
 pub use error::FormatError;
 pub use series_name::parse_series;
+pub(crate) use series_name::parse_series_prefix;
 
 /// The greatest number of labels that a reader accepts in one series.
 pub const LABELS_PER_SERIES_MAX: usize = 1024;
@@ -37,6 +40,15 @@ impl Batch {
     pub fn sample_count(&self) -> usize {
         let floats: usize = self.series.iter().map(|(_, samples)| samples.len()).sum();
         floats + self.histograms.iter().map(|(_, histograms)| histograms.len()).sum::<usize>()
+    }
+
+    /// Takes in what another batch holds.
+    pub fn extend(&mut self, other: Batch) {
+        let Batch { series, histograms, starts, metadata } = other;
+        self.series.extend(series);
+        self.histograms.extend(histograms);
+        self.starts.extend(starts);
+        self.metadata.extend(metadata);
     }
 
     /// Whether there is neither a sample nor a metric's metadata.

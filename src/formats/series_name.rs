@@ -20,7 +20,7 @@ pub fn parse_series(text: &str) -> Result<Labels, FormatError> {
 }
 
 /// Reads the series that `text` begins with; yields it with its length in bytes.
-pub(super) fn parse_series_prefix(text: &str) -> Result<(Labels, usize), FormatError> {
+pub(crate) fn parse_series_prefix(text: &str) -> Result<(Labels, usize), FormatError> {
     let mut cursor = Cursor { text, at: 0 };
     cursor.skip_space();
     let mut builder = LabelsBuilder::default();
@@ -31,7 +31,8 @@ pub(super) fn parse_series_prefix(text: &str) -> Result<(Labels, usize), FormatE
     }
     let mut end = cursor.at;
     cursor.skip_space();
-    if cursor.eat('{') {
+    // Two braces begin a native histogram.
+    if !cursor.rest().starts_with("{{") && cursor.eat('{') {
         cursor.label_set(&mut builder)?;
         end = cursor.at;
     }

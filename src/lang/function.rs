@@ -69,7 +69,7 @@ const fn entry(name: &'static str, args: &'static [ValueType], variadic: Variadi
     Function { name, args, variadic, returns }
 }
 
-/// Prometheus 3.14's functions, the experimental ones included, sorted by name.
+/// Prometheus 3.14's functions, the experimental ones included, and Watchbell's own, sorted by name.
 static FUNCTIONS: &[Function] = &[
     entry("abs", &[V], No, V),
     entry("absent", &[V], No, V),
@@ -98,9 +98,11 @@ static FUNCTIONS: &[Function] = &[
     entry("deriv", &[R], No, V),
     entry("double_exponential_smoothing", &[R, S, S], No, V),
     entry("end", &[], No, S),
+    entry("ewma", &[R, S], No, V),
     entry("exp", &[V], No, V),
     entry("first_over_time", &[R], No, V),
     entry("floor", &[V], No, V),
+    entry("forecast", &[R, S], No, V),
     entry("histogram_avg", &[V], No, V),
     entry("histogram_count", &[V], No, V),
     entry("histogram_fraction", &[S, S, V], No, V),
@@ -121,6 +123,7 @@ static FUNCTIONS: &[Function] = &[
     entry("log10", &[V], No, V),
     entry("log2", &[V], No, V),
     entry("mad_over_time", &[R], No, V),
+    entry("mad_score_over_time", &[R, S], Optional(1), V),
     entry("max_of", &[S, S], No, S),
     entry("max_over_time", &[R], No, V),
     entry("min_of", &[S, S], No, S),
@@ -137,6 +140,7 @@ static FUNCTIONS: &[Function] = &[
     entry("resets", &[R], No, V),
     entry("round", &[V, S], Optional(1), V),
     entry("scalar", &[V], No, S),
+    entry("seasonal_score", &[R, S, S, S], Optional(1), V),
     entry("sgn", &[V], No, V),
     entry("sin", &[V], No, V),
     entry("sinh", &[V], No, V),
@@ -154,6 +158,7 @@ static FUNCTIONS: &[Function] = &[
     entry("tan", &[V], No, V),
     entry("tanh", &[V], No, V),
     entry("time", &[], No, S),
+    entry("time_to", &[R, S], No, V),
     entry("timestamp", &[V], No, V),
     entry("ts_of_first_over_time", &[R], No, V),
     entry("ts_of_last_over_time", &[R], No, V),
@@ -161,6 +166,7 @@ static FUNCTIONS: &[Function] = &[
     entry("ts_of_min_over_time", &[R], No, V),
     entry("vector", &[S], No, V),
     entry("year", &[V], Optional(1), V),
+    entry("zscore_over_time", &[R], No, V),
 ];
 
 #[cfg(test)]

@@ -17,8 +17,11 @@ pub use alert::{Alert, AlertStatus};
 pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use histogram::{
-    BucketSpan, CUSTOM_BUCKETS_SCHEMA, CounterResetHint, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, Histogram,
-    HistogramSample, SampleValue, StartTime,
+    BUCKET_INDEX_MAX, Bucket, BucketSpan, CUSTOM_BUCKETS_SCHEMA, ClassicError, Combination, CounterResetHint,
+    DeltaHistogram, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MAX_RESERVED, EXPONENTIAL_SCHEMA_MIN, Histogram,
+    HistogramError, HistogramMean, HistogramNotation, HistogramSample, HistogramSum, NotationError,
+    PROGRESSION_BUCKETS_MAX, PROGRESSION_LENGTH_MAX, Progress, QuantileRemark, SampleValue, StartTime,
+    classic_to_native, parse_notation, progression, read_notation,
 };
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};

@@ -9,7 +9,7 @@ use super::history::{Held, History, Point};
 use super::index::Index;
 use super::retention::RetentionTable;
 use super::{AppendError, Limits, Querier, Retention, Stretch};
-use crate::model::{HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp, TraceId};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartTime, Timestamp, TraceId};
 
 /// What became of a sample that was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +133,25 @@ impl Database {
         trace: TraceId,
     ) -> Result<Appended, AppendError> {
         self.append_point(labels, Point::Histogram(sample), trace)
+    }
+
+    /// [`Database::append`] or [`Database::append_histogram`], as `value` has it.
+    ///
+    /// # Errors
+    ///
+    /// As these.
+    pub fn append_value(
+        &mut self,
+        labels: &Labels,
+        at: Timestamp,
+        value: SampleValue,
+        trace: TraceId,
+    ) -> Result<Appended, AppendError> {
+        let point = match value {
+            SampleValue::Float(value) => Point::Float(Sample::new(at, value)),
+            SampleValue::Histogram(histogram) => Point::Histogram(HistogramSample { at, histogram }),
+        };
+        self.append_point(labels, point, trace)
     }
 
     /// Notes since when the sample of `labels` at a moment counts; it goes when the sample goes. Against the limits it counts

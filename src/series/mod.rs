@@ -2,6 +2,7 @@
 //!
 //! [`Database`] owns the samples; an evaluation reads them through [`Querier`].
 
+mod catalogue;
 mod database;
 mod history;
 mod index;
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 
 use crate::model::{HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp};
 
+pub use catalogue::{Catalogue, MetricFacts};
 pub use database::{Appended, Database, SeriesRef, Stats};
 pub use limits::{AppendError, Limits};
 pub use relabel::{RelabelAction, RelabelRule, relabel};

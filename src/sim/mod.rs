@@ -1,6 +1,8 @@
 //! The simulated clock and inboxes: one driver behind every rehearsal. The engine, the series and the evaluation are those of
 //! the service; only time and delivery are made up.
 
+pub mod promql_script;
+
 mod timeline;
 
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use crate::deliver::Outcome;
 use crate::engine::{Effect, Engine, Event, GroupRun, Input, Plan, RuleView, Surroundings, World};
 use crate::formats::Batch;
-use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartTime, Timestamp, TraceId};
 use crate::rule::{RuleId, next_evaluation};
 use crate::series::{Database, Limits, Querier, Retention};
 
@@ -62,12 +64,7 @@ pub enum RehearsalError {
 /// A fixture that cannot be played.
 pub fn rehearse(rehearsal: Rehearsal) -> Result<Timeline, RehearsalError> {
     let Rehearsal { plan, surroundings, samples } = rehearsal;
-    let mut by_time: Vec<(Timestamp, Labels, f64)> = samples
-        .series
-        .into_iter()
-        .flat_map(|(labels, samples)| samples.into_iter().map(move |sample| (sample.at, labels.clone(), sample.value)))
-        .collect();
-    by_time.sort_by_key(|(at, ..)| *at);
+    let by_time = in_order(samples);
     let (Some(first), Some(last)) = (by_time.first().map(|s| s.0), by_time.last().map(|s| s.0)) else {
         return Err(RehearsalError::NoSamples);
     };
@@ -91,8 +88,8 @@ pub fn rehearse(rehearsal: Rehearsal) -> Result<Timeline, RehearsalError> {
         let next = [samples.peek().map(|s| s.0), evaluation, stage.engine.next_wakeup()];
         let Some(now) = next.into_iter().flatten().min().filter(|at| *at <= end) else { break };
         stage.now = stage.now.max(now);
-        while let Some((at, labels, value)) = samples.next_if(|sample| sample.0 <= stage.now) {
-            stage.take_sample(&labels, Sample::new(at, value))?;
+        while let Some((at, labels, content)) = samples.next_if(|sample| sample.0 <= stage.now) {
+            stage.take(&labels, at, content)?;
         }
         let due = stage.now.min(last);
         for (at, run) in runs.iter_mut().filter(|(at, _)| *at <= due) {
@@ -104,6 +101,32 @@ pub fn rehearse(rehearsal: Rehearsal) -> Result<Timeline, RehearsalError> {
         stage.tick();
     }
     Ok(Timeline::new(first, last, stage.evaluated, stage.failed, stage.events))
+}
+
+/// What a fixture has of a series at a moment.
+enum Content {
+    Value(SampleValue),
+    Start(Timestamp),
+}
+
+/// All samples and start times in order of time, a start time behind its sample.
+fn in_order(batch: Batch) -> Vec<(Timestamp, Labels, Content)> {
+    let mut by_time: Vec<(Timestamp, Labels, Content)> = Vec::with_capacity(batch.sample_count());
+    for (labels, samples) in batch.series {
+        let content = |sample: Sample| (sample.at, labels.clone(), Content::Value(sample.value.into()));
+        by_time.extend(samples.into_iter().map(content));
+    }
+    for (labels, samples) in batch.histograms {
+        let content = |sample: HistogramSample| {
+            (sample.at, labels.clone(), Content::Value(SampleValue::Histogram(sample.histogram)))
+        };
+        by_time.extend(samples.into_iter().map(content));
+    }
+    for (labels, starts) in batch.starts {
+        by_time.extend(starts.into_iter().map(|start| (start.at, labels.clone(), Content::Start(start.start))));
+    }
+    by_time.sort_by_key(|(at, ..)| *at);
+    by_time
 }
 
 /// The made-up world of a rehearsal.
@@ -124,11 +147,14 @@ impl Stage {
         Stage { now: Timestamp::MIN, engine, database, events: Vec::new(), evaluated: 0, failed: 0 }
     }
 
-    fn take_sample(&mut self, labels: &Labels, sample: Sample) -> Result<(), RehearsalError> {
-        let taken = self.database.append(labels, sample, TraceId::NONE);
+    fn take(&mut self, labels: &Labels, at: Timestamp, content: Content) -> Result<(), RehearsalError> {
+        let taken = match content {
+            Content::Value(value) => self.database.append_value(labels, at, value, TraceId::NONE),
+            Content::Start(start) => self.database.append_start(labels, StartTime { at, start }),
+        };
         taken.map(drop).map_err(|error| RehearsalError::Sample {
             series: labels.to_string(),
-            at: sample.at,
+            at,
             reason: error.to_string(),
         })
     }
@@ -165,10 +191,10 @@ impl World for Stage {
         None
     }
 
-    fn append(&mut self, samples: Vec<(Labels, Sample)>) {
-        for (labels, sample) in samples {
+    fn append(&mut self, at: Timestamp, values: Vec<(Labels, SampleValue)>) {
+        for (labels, value) in values {
             // What a rule cannot write here it cannot write in the service either, where it is logged.
-            let _ = self.database.append(&labels, sample, TraceId::NONE);
+            let _ = self.database.append_value(&labels, at, value, TraceId::NONE);
         }
     }
 

@@ -12,7 +12,7 @@ use measured::{report, series, timed, write_configuration};
 use watchbell::deliver::Outcome;
 use watchbell::engine::{Effect, Engine, GroupRun, Input, RuleView, Surroundings, World};
 use watchbell::eval;
-use watchbell::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use watchbell::model::{Labels, Matcher, Sample, SampleValue, Timestamp, TraceId};
 use watchbell::rule::RuleId;
 use watchbell::series::{Database, Limits, Querier, Retention};
 use watchbell::shell::files::DiskFiles;
@@ -109,9 +109,9 @@ impl World for Stage {
         self.database.last_trace(matchers)
     }
 
-    fn append(&mut self, samples: Vec<(Labels, Sample)>) {
-        for (labels, sample) in samples {
-            self.database.append(&labels, sample, TraceId::NONE).expect("the sample is taken");
+    fn append(&mut self, at: Timestamp, values: Vec<(Labels, SampleValue)>) {
+        for (labels, value) in values {
+            self.database.append_value(&labels, at, value, TraceId::NONE).expect("the sample is taken");
         }
     }
 

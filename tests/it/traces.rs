@@ -6,7 +6,7 @@ use std::time::Duration;
 use watchbell::config::{MemoryFiles, load_rehearsal};
 use watchbell::engine::{Effect, Engine, EventKind, GroupRun, Input, RuleView, Surroundings, World};
 use watchbell::eval;
-use watchbell::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use watchbell::model::{Labels, Matcher, Sample, SampleValue, Timestamp, TraceId};
 use watchbell::rule::RuleId;
 use watchbell::series::{Database, Limits, Querier, Retention};
 
@@ -26,7 +26,7 @@ impl World for Scene {
         self.database.last_trace(matchers)
     }
 
-    fn append(&mut self, _: Vec<(Labels, Sample)>) {}
+    fn append(&mut self, _: Timestamp, _: Vec<(Labels, SampleValue)>) {}
 
     fn decide(&mut self, rule: RuleId, input: Input) -> RuleView {
         let mut effects = Vec::new();

@@ -27,6 +27,7 @@ scrape_configs:
     body_size_limit: 10MB
 host_samples: false
 limits: {series_max: 500}
+query: {timeout: 30s, max_concurrency: 4, max_samples: 1000, lookback_delta: 90s}
 route:
   receiver: team
   group_by: [alertname]
@@ -58,6 +59,9 @@ receivers:
     assert_eq!(password, Some(Secret::File("etc/secrets/pw".to_owned())));
     assert_eq!(job.file_discovery[0].files, ["etc/targets/*.json"]);
     assert_eq!((job.body_size_limit, plan.limits.series_max), (10 << 20, 500));
+    let (timeout, lookback) = (Duration::from_secs(30), Duration::from_secs(90));
+    assert_eq!(plan.query, QueryLimits { timeout, concurrency_max: 4, samples_max: 1000, lookback });
+    assert_eq!(plan.eval_options().lookback, lookback);
     let child = &engine.route.routes[0];
     assert_eq!((child.receiver.as_str(), &child.group_by, child.continues), ("team", &GroupBy::All, true));
     assert_eq!(child.labels.to_string(), r#"{owner="x", tier="y"}"#);

@@ -1,16 +1,24 @@
 //! The functions of the language, a file per subject.
 
 pub(super) mod absent;
-
+mod anomaly;
+mod changes;
+mod classic;
 mod date;
 pub(super) mod extended;
+mod fitted;
 mod histogram;
 mod info;
 mod label;
 mod math;
-pub(super) mod over_time;
+mod over_time;
+mod over_time_histogram;
+pub(super) mod quantile;
 mod rate;
+mod rate_histogram;
+pub(super) mod remark;
 mod sort;
+mod starts;
 mod time;
 
 use crate::lang::{Call, Expr, Span};
@@ -76,6 +84,9 @@ impl<'q> Evaluator<'q> {
             "rate" | "increase" | "delta" | "irate" | "idelta" => self.call_rate(call, span, grid),
             "deriv" | "predict_linear" | "double_exponential_smoothing" | "quantile_over_time" => {
                 self.call_fitted(call, span, grid)
+            }
+            "zscore_over_time" | "mad_score_over_time" | "ewma" | "seasonal_score" | "forecast" | "time_to" => {
+                self.call_anomaly(call, span, grid)
             }
             "absent" | "absent_over_time" => self.call_absent(call, span, grid),
             "label_replace" => self.call_label_replace(call, span, grid),

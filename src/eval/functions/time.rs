@@ -21,8 +21,8 @@ impl Evaluator<'_> {
             ExprKind::Selector(selector) if selector.extension.is_none() => {
                 let seen_at = grid.shifted(self.shift(selector.at, selector.offset.as_ref())?);
                 self.select_with(&selector.matchers, &expr.span, seen_at, |found: Found<'_>| {
-                    let at = if of_start { found.start() } else { Some(found.at) };
-                    at.map_or(Point::Absent, seconds)
+                    // A sample whose start time is unknown is said to have begun at the epoch.
+                    seconds(if of_start { found.start().unwrap_or_default() } else { found.at })
                 })?
             }
             _ if of_start => {

@@ -1,9 +1,13 @@
+mod histograms;
+
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::protobuf::{put_delimited, put_text, put_varint};
 use super::*;
 use crate::formats::Metadata;
-use crate::model::{STALE_NAN, is_stale};
+use crate::formats::protobuf::{put_delimited, put_text, put_varint};
+use crate::model::{BucketSpan, CounterResetHint, Histogram, STALE_NAN, is_stale};
 
 /// A field of a text or a message.
 fn bytes_field(number: u8, content: &[u8]) -> Vec<u8> {
@@ -116,7 +120,7 @@ fn malformed_version_1() {
         (vec![0xff; 12], "byte 0: a number of more than 64 bits"),
         ([vec![0x80; 9], vec![2, 0]].concat(), "byte 0: a number of more than 64 bits"),
         (vec![0x00, 0], "byte 0: 0 is no number of a field"),
-        (vec![0x0b, 0x0b, 0x0b], "byte 0: a group, which remote write does not use"),
+        (vec![0x0b, 0x0b, 0x0b], "byte 0: a group, which no message here uses"),
         (vec![0x0f], "byte 0: unknown wire type 7"),
         (vec![0x08, 1], "byte 0: field 1 is not a message"),
         (vec![0x09, 1, 2, 3], "byte 1: a field of 8 bytes where 3 are left"),
@@ -180,7 +184,7 @@ fn symbols_cannot_be_used_to_fill_the_memory() {
     let series = vec![bytes_field(1, &[1, 2, 3, 4, 3, 4, 3, 4, 3, 4])];
     let message = v2(&["", "__name__", "a", "b", &long], &vec![series; 100]);
     let error = decode_v2(&message).expect_err("a bomb");
-    assert_eq!(error.message, "the labels and metadata of this message expand to more than 256 MiB");
+    assert_eq!(error.message, "the labels, metadata and histograms of this message expand to more than 256 MiB");
 }
 
 #[test]
@@ -221,26 +225,84 @@ fn snappy_is_bounded_before_it_is_unpacked() {
     }
 }
 
-fn any_batch() -> impl Strategy<Value = Batch> {
-    let value = prop_oneof![any::<f64>(), Just(STALE_NAN), Just(f64::NAN), Just(f64::INFINITY)];
-    let samples = prop::collection::btree_map(any::<i64>(), value, 1..4);
+fn any_labels() -> impl Strategy<Value = Labels> {
     let labels = prop::collection::btree_map("[a-z.ä]{1,6}", ".{1,30}", 0..4);
-    let series = ("[a-z]{1,8}", labels, samples).prop_map(|(name, labels, samples)| {
+    ("[a-z]{1,8}", labels).prop_map(|(name, labels)| {
         let mut builder = Labels::from_pairs(labels).builder();
         builder.set(METRIC_NAME, &name);
-        let samples = samples.into_iter().map(|(at, value)| Sample::new(Timestamp::from_millis(at), value)).collect();
-        (builder.finish(), samples)
-    });
+        builder.finish()
+    })
+}
+
+fn any_histogram() -> impl Strategy<Value = Arc<Histogram>> {
+    let hint = prop::sample::select(vec![
+        CounterResetHint::Unknown,
+        CounterResetHint::Reset,
+        CounterResetHint::NotReset,
+        CounterResetHint::Gauge,
+    ]);
+    let counts = || prop::collection::vec(0.0..1e9, 0..5);
+    let span = |buckets: &Vec<f64>, offset| match buckets.len() {
+        0 => Vec::new(),
+        length => vec![BucketSpan { offset, length: length as u32 }],
+    };
+    (hint, -4..=8, -9..9, counts(), counts(), -1e9..1e9).prop_map(
+        move |(counter_reset_hint, schema, offset, positive_buckets, negative_buckets, sum)| {
+            Arc::new(Histogram {
+                counter_reset_hint,
+                schema,
+                zero_threshold: 0.5,
+                zero_count: 1.0,
+                count: 1.0 + positive_buckets.iter().sum::<f64>() + negative_buckets.iter().sum::<f64>(),
+                sum,
+                positive_spans: span(&positive_buckets, offset),
+                negative_spans: span(&negative_buckets, -offset),
+                positive_buckets,
+                negative_buckets,
+                custom_values: Vec::new(),
+            })
+        },
+    )
+}
+
+/// Batches of distinct series, each with some samples and perhaps a start time for the first of them.
+fn any_batch() -> impl Strategy<Value = Batch> {
+    let value = prop_oneof![any::<f64>(), Just(STALE_NAN), Just(f64::NAN), Just(f64::INFINITY)];
+    let samples = prop_oneof![
+        prop::collection::btree_map(any::<i64>(), value, 1..4).prop_map(Ok),
+        prop::collection::btree_map(any::<i64>(), any_histogram(), 1..4).prop_map(Err),
+    ];
+    let start = prop::option::of(1..i64::MAX);
+    let series = prop::collection::btree_map(any_labels(), (samples, start), 0..5);
     let metadata = (".{0,9}", 0..8usize, ".{0,9}", ".{0,200}").prop_map(|(metric, kind, unit, help)| Metadata {
         metric,
         kind: METRIC_KINDS[kind].to_owned(),
         unit,
         help,
     });
-    (prop::collection::vec(series, 0..5), prop::collection::vec(metadata, 0..3)).prop_map(|(series, metadata)| Batch {
-        series,
-        metadata,
-        ..Batch::default()
+    (series, prop::collection::vec(metadata, 0..3)).prop_map(|(series, metadata)| {
+        let mut batch = Batch { metadata, ..Batch::default() };
+        let time = Timestamp::from_millis;
+        for (labels, (samples, start)) in series {
+            let mut first = None;
+            match samples {
+                Ok(floats) => {
+                    first = first.or(floats.keys().next().copied());
+                    let samples = floats.into_iter().map(|(at, value)| Sample::new(time(at), value)).collect();
+                    batch.series.push((labels.clone(), samples));
+                }
+                Err(histograms) => {
+                    first = first.or(histograms.keys().next().copied());
+                    let samples =
+                        histograms.into_iter().map(|(at, histogram)| HistogramSample { at: time(at), histogram });
+                    batch.histograms.push((labels.clone(), samples.collect()));
+                }
+            }
+            if let (Some(at), Some(start)) = (first, start) {
+                batch.starts.push((labels, vec![StartTime { at: time(at), start: time(start) }]));
+            }
+        }
+        batch
     })
 }
 
@@ -256,7 +318,14 @@ proptest! {
         let decoded = decode_v1(&decompress(&encode_v1(&batch), usize::MAX).expect("own bytes")).expect("own bytes");
         prop_assert_eq!(bits(&decoded.batch), bits(&batch));
         prop_assert_eq!(&decoded.batch.metadata, &batch.metadata);
-        prop_assert_eq!(decoded.samples, batch.sample_count());
+        prop_assert_eq!(&decoded.batch.histograms, &batch.histograms);
+        let in_order = |mut starts: Vec<(Labels, Vec<StartTime>)>| {
+            starts.sort_by(|(one, _), (other, _)| one.cmp(other));
+            starts
+        };
+        prop_assert_eq!(in_order(decoded.batch.starts), in_order(batch.starts.clone()));
+        prop_assert_eq!(decoded.samples + decoded.histograms, batch.sample_count());
+        prop_assert_eq!(decoded.refused_histograms, 0);
         prop_assert_eq!(decoded.refused_series, 0);
     }
 

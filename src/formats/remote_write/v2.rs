@@ -1,19 +1,21 @@
 use hashbrown::HashSet;
 
-use super::protobuf::{Field, Message};
-use super::{Decoded, EXPANDED_BYTES_MAX, Expansion, LabelCollector, metadata_text, metric_kind, sample};
+use super::{Decoded, EXPANDED_BYTES_MAX, Expansion, LabelCollector, SeriesContent, metadata_text, metric_kind};
+use crate::formats::protobuf::{Field, Message};
 use crate::formats::{FormatError, Metadata};
 use crate::model::METRIC_NAME;
 
 /// Reads an unpacked `io.prometheus.write.v2.Request`.
 ///
 /// `Request`: 4 symbols, 5 timeseries. `TimeSeries`: 1 label references (pairs, packed), 2 samples, 3 histograms,
-/// 4 exemplars, 5 metadata (1 type, 3 help, 4 unit; the texts by reference). Start times are not kept.
+/// 4 exemplars, 5 metadata (1 type, 3 help, 4 unit; the texts by reference). Start times stand in samples and histograms; until
+/// 2.0-rc.3 one stood in the series, as 6.
 ///
 /// # Errors
 ///
 /// A message that is not of this form: a reference beyond the symbols, half a pair of references, first symbol not empty,
-/// labels and metadata that expand beyond 256 MiB. Series with bad labels are no error: see [`Decoded::refused_series`].
+/// labels, metadata and histograms that expand beyond 256 MiB. Series with bad labels and impossible histograms are no error:
+/// see [`Decoded::refused_series`] and [`Decoded::refused_histograms`].
 pub fn decode_v2(bytes: &[u8]) -> Result<Decoded, FormatError> {
     decode(bytes, EXPANDED_BYTES_MAX)
 }
@@ -60,7 +62,8 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     fn series(&mut self, mut message: Message<'a>) -> Result<(), FormatError> {
         let mut labels = LabelCollector::new(message.offset());
-        let mut samples = Vec::new();
+        let mut content = SeriesContent::default();
+        let mut start = None;
         let mut metadata = None;
         let mut name_ref = None;
         while let Some(field) = message.next_field()? {
@@ -77,16 +80,14 @@ impl<'a> Decoder<'a> {
                         self.label(&mut labels, &mut name_ref, reference, offset)?;
                     }
                 }
-                2 => samples.push(sample(field.message()?)?),
-                3 => {
-                    field.message()?;
-                    self.out.histograms += 1;
-                }
+                2 => content.add_sample(field.message()?)?,
+                3 => content.add_histogram(field.message()?, &mut self.expansion)?,
                 4 => {
                     field.message()?;
                     self.out.exemplars += 1;
                 }
                 5 => metadata = Some(self.metadata(field.message()?)?),
+                6 => start = super::start(field.varint()? as i64),
                 _ => {}
             }
         }
@@ -97,7 +98,10 @@ impl<'a> Decoder<'a> {
         if let (Ok(labels), Some(metadata)) = (&labels, metadata) {
             self.describe(labels.get(METRIC_NAME), metadata, message.offset())?;
         }
-        self.out.add_series(labels, samples);
+        if let Some(start) = start {
+            content.set_start(start);
+        }
+        self.out.add_series(labels, content);
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! The HTTP interface: samples in, health and state out.
 
 mod health;
+mod query;
 mod rules;
+
+pub use query::Queries;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -36,6 +39,8 @@ pub struct App {
     pub decider: Decider,
     /// The series.
     pub windows: Windows,
+    /// Answers queries.
+    pub queries: Queries,
     /// The evaluation of groups.
     pub evaluator: Evaluator,
     /// The scraped targets.
@@ -56,6 +61,7 @@ pub struct App {
 
 /// All routes.
 pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router {
+    let queries = query::query_routes(app.queries.clone());
     let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
     let routes = Router::new()
         .route("/", get(index))
@@ -77,6 +83,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
     routes
         .merge(push)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .merge(queries)
         .layer(CatchPanicLayer::new())
 }
 
@@ -94,6 +101,8 @@ async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets\n\
+         GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
+         GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          POST /api/v1/write (Prometheus remote write)  /api/v1/import (JSON lines)  /-/reload\n",
         env!("CARGO_PKG_VERSION")
     );

@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(post(&server, Some("gzip"), GZIPPED.into()).await.0, 413, "the limit is on the unpacked body");
         let server = PushServer::start(BodyLimits::default(), |_: &_| Err(IntakeError::Full)).await;
         assert_eq!(post(&server, None, GOOD.into()).await.0, 503);
-        let late = |_: &_| Ok(Stored { samples_stored: 1, rejected: vec![("too_old", 1)], first_error: None });
+        let late = |_: &_| Ok(Stored { samples_stored: 1, rejected: vec![("too_old", 1)], ..Stored::default() });
         let server = PushServer::start(BodyLimits::default(), late).await;
         let (status, body) = post(&server, None, GOOD.into()).await;
         assert_eq!((status, &body["rejected"]), (400, &json!({"too_old": 1})));

@@ -79,8 +79,10 @@ impl Source {
 /// What became of a batch once it is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// How many samples are kept.
+    /// How many samples are kept, native histograms among them.
     pub samples_stored: u64,
+    /// How many native histograms are kept.
+    pub histograms_stored: u64,
     /// How many samples are not, by reason (a stable name such as `out_of_order`); only reasons that occurred.
     pub rejected: Vec<(&'static str, u64)>,
     /// The first rejected sample and why, for people; `None` if nothing was rejected.
@@ -199,7 +201,8 @@ mod tests {
             async move { intake.submit(accepted()).await }
         });
         let (_, outcome) = far.recv().await.expect("a submission");
-        let stored = Stored { samples_stored: 3, rejected: vec![("out_of_order", 2)], first_error: None };
+        let rejected = vec![("out_of_order", 2)];
+        let stored = Stored { samples_stored: 3, rejected, ..Stored::default() };
         assert_eq!(stored.samples_rejected(), 2);
         outcome.send(Ok(stored.clone())).expect("awaited");
         assert_eq!(waiting.await.expect("no panic"), Ok(stored));

@@ -44,8 +44,10 @@ pub(super) async fn write(State(push): State<Push>, request: Request) -> Respons
 struct Written {
     stored: Stored,
     refused_series: usize,
+    refused_histograms: usize,
     refusal: Option<String>,
-    histograms: usize,
+    /// How many of the stored samples came as histograms and mark the end of their series.
+    ended: u64,
 }
 
 /// The message that a request's headers announce. The specification has senders name type and encoding and leaves open what
@@ -96,7 +98,8 @@ async fn accept(
     let mut written = Written {
         refused_series: decoded.refused_series,
         refusal: decoded.refusal.as_ref().map(ToString::to_string),
-        histograms: decoded.histograms,
+        refused_histograms: decoded.refused_histograms,
+        ended: ended_histograms(&decoded),
         ..Written::default()
     };
     if !decoded.batch.is_empty() {
@@ -104,7 +107,7 @@ async fn accept(
         let now = push.clock.now();
         written.stored = push.submit(decoded.batch, wire, Source::RemoteWrite, trace, now, started).await?;
     }
-    let left_out = [("invalid_labels", written.refused_series), ("native_histogram", written.histograms)];
+    let left_out = [("invalid_labels", written.refused_series), ("invalid_histogram", written.refused_histograms)];
     for (reason, count) in left_out {
         push.metrics.samples_rejected("remote_write", reason, count as u64);
     }
@@ -123,11 +126,14 @@ fn read(packed: &[u8], message: WireKind, unpacked_max: usize) -> Result<Decoded
 /// 204 if everything was written; else 400, which tells the sender not to send the rest again, with what was left out.
 fn answer(written: &Written, is_v2: bool) -> Response {
     let mut problems = Vec::new();
-    if let Some(refusal) = &written.refusal {
-        problems.push(format!("{} series have invalid labels, the first: {refusal}", written.refused_series));
+    if written.refused_series > 0 {
+        problems.push(format!("{} series have invalid labels", written.refused_series));
     }
-    if written.histograms > 0 {
-        problems.push(format!("{} native histograms: they are not supported yet", written.histograms));
+    if written.refused_histograms > 0 {
+        problems.push(format!("{} native histograms are invalid", written.refused_histograms));
+    }
+    if let Some(refusal) = &written.refusal {
+        problems.push(format!("the first of these: {refusal}"));
     }
     for (reason, count) in &written.stored.rejected {
         problems.push(format!("{count} samples: {reason}"));
@@ -144,9 +150,17 @@ fn answer(written: &Written, is_v2: bool) -> Response {
         (StatusCode::BAD_REQUEST, message).into_response()
     };
     if is_v2 {
-        set_written(&mut response, samples);
+        // A marker that was refused is counted among the rejected samples, whichever way it came.
+        let histograms = (written.stored.histograms_stored + written.ended).min(samples);
+        set_written(&mut response, samples - histograms, histograms);
     }
     response
+}
+
+/// How many staleness markers came as histograms.
+fn ended_histograms(decoded: &Decoded) -> u64 {
+    let kept: usize = decoded.batch.histograms.iter().map(|(_, histograms)| histograms.len()).sum();
+    decoded.histograms.saturating_sub(kept) as u64
 }
 
 fn refused(push: &Push, refusal: Refusal, is_v2: bool) -> Response {
@@ -161,14 +175,14 @@ fn refused(push: &Push, refusal: Refusal, is_v2: bool) -> Response {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
     if is_v2 {
-        set_written(&mut response, 0);
+        set_written(&mut response, 0, 0);
     }
     response
 }
 
 /// The counts that version 2 asks for in every answer.
-fn set_written(response: &mut Response, samples: u64) {
-    for (name, count) in [(SAMPLES_WRITTEN, samples), (HISTOGRAMS_WRITTEN, 0), (EXEMPLARS_WRITTEN, 0)] {
+fn set_written(response: &mut Response, samples: u64, histograms: u64) {
+    for (name, count) in [(SAMPLES_WRITTEN, samples), (HISTOGRAMS_WRITTEN, histograms), (EXEMPLARS_WRITTEN, 0)] {
         response.headers_mut().insert(name, HeaderValue::from(count));
     }
 }
@@ -178,7 +192,7 @@ mod tests {
     use super::*;
     use crate::formats::Batch;
     use crate::formats::remote_write::encode_v1;
-    use crate::model::{Labels, METRIC_NAME, Sample, Timestamp};
+    use crate::model::{Labels, METRIC_NAME, STALE_NAN, Sample, Timestamp};
     use crate::shell::ingest::testing::{self, PushServer};
     use crate::shell::ingest::{BodyLimits, IntakeError};
 
@@ -280,7 +294,8 @@ mod tests {
     async fn partial_writes_and_overload() {
         let partial = |_: &_| {
             let rejected = vec![("too_old", 2)];
-            Ok(Stored { samples_stored: 5, rejected, first_error: Some("up{} at 3 is too old".to_owned()) })
+            let first_error = Some("up{} at 3 is too old".to_owned());
+            Ok(Stored { samples_stored: 5, rejected, first_error, ..Stored::default() })
         };
         let server = PushServer::start(BodyLimits::default(), partial).await;
         let (status, text, written) = post(&server, V2, "snappy", message_v2()).await;
@@ -294,6 +309,33 @@ mod tests {
             let (status, text, written) = post(&server, V2, "snappy", message_v2()).await;
             assert_eq!((status, written.as_deref()), (503, Some("0")), "{text}");
         }
+    }
+
+    /// The answer counts histograms apart from samples; one that marks the end of its series is a histogram for its sender.
+    #[tokio::test]
+    async fn histograms_are_stored_and_counted() {
+        let stale = STALE_NAN.to_bits().to_le_bytes();
+        let mut series = vec![0x0a, 2, 1, 2, 0x1a, 0, 0x1a, 11, 0x19];
+        series.extend(stale);
+        series.extend([0x78, 9]);
+        let mut message = vec![0x22, 0];
+        for symbol in ["__name__", "h"] {
+            message.extend([0x22, symbol.len() as u8]);
+            message.extend(symbol.as_bytes());
+        }
+        message.extend([0x2a, series.len() as u8]);
+        message.extend(series);
+        let body = snap::raw::Encoder::new().compress_vec(&message).expect("small");
+        let server = PushServer::start(BodyLimits::default(), testing::store_all).await;
+        let headers = [("content-type", V2), ("content-encoding", "snappy")];
+        let response = server.post("/api/v1/write", &headers, body).await;
+        assert_eq!(response.status().as_u16(), 204);
+        let count =
+            |name: HeaderName| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        assert_eq!(count(SAMPLES_WRITTEN).as_deref(), Some("0"));
+        assert_eq!(count(HISTOGRAMS_WRITTEN).as_deref(), Some("2"));
+        let batch = &server.accepted()[0].batch;
+        assert_eq!((batch.series.len(), batch.histograms.len()), (1, 1));
     }
 
     /// A series without a name is refused, the rest of the message is stored.

@@ -15,7 +15,9 @@ pub(super) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067
 
 /// Everything of a batch is stored.
 pub(super) fn store_all(accepted: &Accepted) -> Result<Stored, IntakeError> {
-    Ok(Stored { samples_stored: accepted.batch.sample_count() as u64, ..Stored::default() })
+    let histograms: usize = accepted.batch.histograms.iter().map(|(_, histograms)| histograms.len()).sum();
+    let samples_stored = accepted.batch.sample_count() as u64;
+    Ok(Stored { samples_stored, histograms_stored: histograms as u64, ..Stored::default() })
 }
 
 /// What came in so far; each batch is announced on a channel too.

@@ -12,7 +12,7 @@ use super::decider::Decider;
 use super::sentinel::Sentinel;
 use super::windows::Windows;
 use crate::engine::{GroupRun, Input, RuleView, Surroundings, World};
-use crate::model::{Labels, Matcher, Sample, Timestamp, TraceId};
+use crate::model::{Labels, Matcher, SampleValue, Timestamp, TraceId};
 use crate::rule::{Group, RuleId, next_evaluation};
 use crate::series::Querier;
 use crate::shell::clock::Clock;
@@ -217,8 +217,8 @@ impl World for LiveWorld<'_> {
         self.surround.windows.read(|database| database.last_trace(matchers))
     }
 
-    fn append(&mut self, samples: Vec<(Labels, Sample)>) {
-        self.surround.windows.append_own(samples, self.surround.clock.now());
+    fn append(&mut self, at: Timestamp, values: Vec<(Labels, SampleValue)>) {
+        self.surround.windows.append_own(at, values, self.surround.clock.now());
     }
 
     fn decide(&mut self, rule: RuleId, input: Input) -> RuleView {

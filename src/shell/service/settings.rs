@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::config::Plan;
 use crate::engine::Surroundings;
-use crate::eval;
 use crate::rule::Rule;
 use crate::series::{Limits, Retention};
 
@@ -26,7 +25,7 @@ pub(super) fn uncompressed_max(plan: &Plan) -> usize {
 
 /// How far back each selector of the rules reads.
 pub(super) fn retention(plan: &Plan) -> Retention {
-    let lookback = eval::Options::default().lookback;
+    let lookback = plan.query.lookback;
     let mut selectors = Vec::new();
     for group in &plan.engine.groups {
         for reach in group.rules.iter().map(Rule::expr).flat_map(|expr| expr.selectors()) {
@@ -49,6 +48,6 @@ pub(super) fn surroundings(plan: &Plan) -> Surroundings {
     Surroundings {
         external_labels: plan.engine.external_labels.clone(),
         external_url: plan.engine.external_url.clone(),
-        options: eval::Options { default_step: plan.evaluation_interval, ..eval::Options::default() },
+        options: plan.eval_options(),
     }
 }

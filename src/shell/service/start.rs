@@ -23,7 +23,7 @@ use super::{decider, dispatch::Dispatch, evaluator};
 use crate::config::{Loaded, Plan};
 use crate::engine::{Effect, Engine};
 use crate::model::{Diagnostic, Timestamp, render_text};
-use crate::series::Database;
+use crate::series::{Catalogue, Database};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::http;
 use crate::shell::ingest::{BodyLimits, Intake, Scraper};
@@ -101,6 +101,7 @@ struct Restored {
     engine: Engine,
     effects: Vec<Effect>,
     database: Database,
+    catalogue: Catalogue,
     journal: Journal,
 }
 
@@ -112,7 +113,8 @@ fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     database.set_retention(retention(plan));
     let journal_folder = data.join("journal");
     let journal = Journal::open(&journal_folder, JournalLimits::default())?;
-    let (batches, samples) = replay(&journal_folder, &mut database, now - longest_window(plan))?;
+    let mut catalogue = Catalogue::default();
+    let (batches, samples) = replay(&journal_folder, &mut database, &mut catalogue, now - longest_window(plan))?;
     database.truncate(now);
     let mut effects = Vec::new();
     let (engine, errors) = Engine::restore(Arc::new(plan.engine.clone()), opened.records, now, &mut effects);
@@ -122,7 +124,7 @@ fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     let (pending, firing) = engine.alert_counts();
     let undelivered = engine.deliveries().count();
     info!(batches, samples, pending, firing, undelivered, "state restored");
-    Ok(Restored { store: Box::new(opened.store), engine, effects, database, journal })
+    Ok(Restored { store: Box::new(opened.store), engine, effects, database, catalogue, journal })
 }
 
 /// The plan with what the command line says instead.
@@ -162,7 +164,7 @@ async fn start(
     let sentinel = |name| Sentinel::new(name, tell_end.clone());
 
     let (intake, submissions) = Intake::new(INTAKE_QUEUE);
-    let windows = Windows::new(restored.database, intake.clone());
+    let windows = Windows::new(restored.database, restored.catalogue, intake.clone());
     windows.keep_journal(longest_window(&plan));
     let surround = windows::Surround {
         journal: restored.journal,
@@ -202,7 +204,9 @@ async fn start(
     host.apply(plan.host_samples);
 
     let ready = Arc::new(AtomicBool::new(false));
+    let queries = http::Queries::new(windows.clone(), clock.clone(), now, &plan);
     let app = http::App {
+        queries: queries.clone(),
         decider: decider.clone(),
         windows: windows.clone(),
         evaluator: evaluator.clone(),
@@ -232,6 +236,7 @@ async fn start(
         evaluator: evaluator.clone(),
         dispatch: dispatch.clone(),
         scraper: scraper.clone(),
+        queries,
         host,
         fixed: Fixed::of(&loaded.plan),
     };

@@ -13,6 +13,7 @@ use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
 use crate::engine::Input;
 use crate::model::render_text;
+use crate::shell::http::Queries;
 use crate::shell::ingest::Scraper;
 
 /// Everything that runs by the plan.
@@ -22,6 +23,7 @@ pub(super) struct Swap {
     pub(super) evaluator: Evaluator,
     pub(super) dispatch: Dispatch,
     pub(super) scraper: Scraper,
+    pub(super) queries: Queries,
     pub(super) host: HostTask,
     pub(super) fixed: Fixed,
 }
@@ -63,6 +65,7 @@ impl Swap {
         });
         drop(swap.await);
         self.scraper.apply(plan.scrapes.clone()).await;
+        self.queries.apply(&plan);
         self.host.apply(plan.host_samples);
         let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
         info!(rules, receivers = plan.engine.receivers.len(), "configuration reloaded");

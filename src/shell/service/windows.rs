@@ -11,9 +11,9 @@ use tracing::{debug, error, warn};
 
 use super::sentinel::Sentinel;
 use super::status::Statuses;
-use crate::formats::{Batch, json_lines, remote_write};
-use crate::model::{Labels, Sample, Timestamp, TraceId};
-use crate::series::Database;
+use crate::formats::{Batch, Metadata, json_lines, remote_write};
+use crate::model::{HistogramSample, Labels, Sample, SampleValue, Timestamp, TraceId};
+use crate::series::{AppendError, Appended, Catalogue, Database};
 use crate::shell::clock::Clock;
 use crate::shell::ingest::{Accepted, Intake, IntakeError, Source, Stored, Submission, WireKind};
 use crate::shell::journal::{self, Entry, EntryKind, Journal, JournalError};
@@ -35,15 +35,35 @@ const LABELS_QUOTED_MAX: usize = 200;
 #[derive(Clone)]
 pub struct Windows {
     database: Arc<RwLock<Database>>,
+    catalogue: Arc<RwLock<Catalogue>>,
     intake: Intake,
     /// How far back the journal is kept, in milliseconds.
     window_ms: Arc<AtomicU64>,
 }
 
 impl Windows {
-    /// The series in `database`; what rules write goes to the journal by way of `intake`.
-    pub fn new(database: Database, intake: Intake) -> Self {
-        Windows { database: Arc::new(RwLock::new(database)), intake, window_ms: Arc::new(AtomicU64::new(u64::MAX)) }
+    /// The series in `database` and what `catalogue` knows of metrics; what rules write goes to the journal by way of
+    /// `intake`.
+    pub fn new(database: Database, catalogue: Catalogue, intake: Intake) -> Self {
+        Windows {
+            database: Arc::new(RwLock::new(database)),
+            catalogue: Arc::new(RwLock::new(catalogue)),
+            intake,
+            window_ms: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    /// What `read` finds in what is known of metrics.
+    pub fn catalogue<T>(&self, read: impl FnOnce(&Catalogue) -> T) -> T {
+        // Telling leaves the catalogue usable at every step.
+        read(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what a source says of metrics.
+    pub fn tell(&self, metadata: &[Metadata]) {
+        if !metadata.is_empty() {
+            self.catalogue.write().unwrap_or_else(PoisonError::into_inner).tell(metadata);
+        }
     }
 
     /// What `read` finds.
@@ -64,19 +84,26 @@ impl Windows {
 
     /// Appends what rules yielded, at once visible, and written to the journal soon after. Blocks while the journal is
     /// behind. Samples that cannot be taken are dropped with a line in the log, one for all.
-    pub fn append_own(&self, samples: Vec<(Labels, Sample)>, now: Timestamp) {
+    pub fn append_own(&self, at: Timestamp, values: Vec<(Labels, SampleValue)>, now: Timestamp) {
         let refused = self.write(|database| {
-            let taken = |(labels, sample): &(Labels, Sample)| match database.append(labels, *sample, TraceId::NONE) {
-                Ok(_) => None,
-                Err(error) => Some((labels.clone(), error)),
+            let taken = |(labels, value): &(Labels, SampleValue)| {
+                let error = database.append_value(labels, at, value.clone(), TraceId::NONE).err()?;
+                Some((labels.clone(), error))
             };
-            samples.iter().filter_map(taken).collect::<Vec<_>>()
+            values.iter().filter_map(taken).collect::<Vec<_>>()
         });
         if let Some((series, error)) = refused.first() {
             warn!(%error, %series, count = refused.len(), "samples of our own rules are not taken");
         }
-        let series = samples.into_iter().map(|(labels, sample)| (labels, vec![sample])).collect();
-        let batch = Batch { series, ..Batch::default() };
+        let mut batch = Batch::default();
+        for (labels, value) in values {
+            match value {
+                SampleValue::Float(value) => batch.series.push((labels, vec![Sample::new(at, value)])),
+                SampleValue::Histogram(histogram) => {
+                    batch.histograms.push((labels, vec![HistogramSample { at, histogram }]));
+                }
+            }
+        }
         self.intake.submit_detached(Accepted {
             batch,
             wire: None,
@@ -225,6 +252,7 @@ impl Writer {
         if accepted.source == Source::Rules {
             return Stored::default();
         }
+        self.windows.tell(&accepted.batch.metadata);
         self.windows.write(|database| append(database, &accepted.batch, accepted.trace, accepted.received_at))
     }
 }
@@ -240,27 +268,55 @@ fn excerpt(labels: &Labels) -> String {
 
 /// Appends a batch that came at `received_at`, and says what was not taken.
 fn append(database: &mut Database, batch: &Batch, trace: TraceId, received_at: Timestamp) -> Stored {
-    let mut stored = Stored::default();
-    let latest = received_at + AHEAD_MAX;
+    let mut taking = Taking { stored: Stored::default(), latest: received_at + AHEAD_MAX };
     for (labels, samples) in &batch.series {
         for sample in samples {
-            let taken = match sample.at > latest {
-                true => Err(("too_far_ahead", format!("it lies more than {AHEAD_MAX:?} ahead of our clock"))),
-                false => database.append(labels, *sample, trace).map_err(|error| (error.reason(), error.to_string())),
-            };
-            match taken {
-                Ok(_) => stored.samples_stored += 1,
-                Err((reason, error)) => {
-                    match stored.rejected.iter_mut().find(|(known, _)| *known == reason) {
-                        Some((_, count)) => *count += 1,
-                        None => stored.rejected.push((reason, 1)),
-                    }
-                    stored.first_error.get_or_insert_with(|| format!("{} at {}: {error}", excerpt(labels), sample.at));
-                }
-            }
+            taking.take(labels, sample.at, || database.append(labels, *sample, trace));
         }
     }
-    stored
+    for (labels, samples) in &batch.histograms {
+        for sample in samples {
+            let taken = taking.take(labels, sample.at, || database.append_histogram(labels, sample.clone(), trace));
+            taking.stored.histograms_stored += u64::from(taken);
+        }
+    }
+    for (labels, starts) in &batch.starts {
+        for start in starts {
+            // Without its sample, which was refused and counted above, a start time says nothing.
+            let _ = database.append_start(labels, *start);
+        }
+    }
+    taking.stored
+}
+
+/// The outcome of a batch while it is taken in.
+struct Taking {
+    stored: Stored,
+    /// The latest time that a sample may have.
+    latest: Timestamp,
+}
+
+impl Taking {
+    /// Counts the outcome for a sample of `labels` at `at`; says whether it is kept.
+    fn take(&mut self, labels: &Labels, at: Timestamp, append: impl FnOnce() -> Result<Appended, AppendError>) -> bool {
+        let taken = match at > self.latest {
+            true => Err(("too_far_ahead", format!("it lies more than {AHEAD_MAX:?} ahead of our clock"))),
+            false => append().map_err(|error| (error.reason(), error.to_string())),
+        };
+        let (reason, error) = match taken {
+            Ok(_) => {
+                self.stored.samples_stored += 1;
+                return true;
+            }
+            Err(refusal) => refusal,
+        };
+        match self.stored.rejected.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.stored.rejected.push((reason, 1)),
+        }
+        self.stored.first_error.get_or_insert_with(|| format!("{} at {at}: {error}", excerpt(labels)));
+        false
+    }
 }
 
 fn entry(accepted: &Accepted) -> Entry {
@@ -287,12 +343,17 @@ fn entry_kind(kind: WireKind) -> EntryKind {
     }
 }
 
-/// Reads the journal in `folder` back into `database`, from `since` on. Returns how many batches and samples came back.
+/// Reads the journal in `folder` back into `database` and `catalogue`, from `since` on. Returns how many batches and samples came back.
 ///
 /// # Errors
 ///
 /// A folder that cannot be listed. Parts that cannot be read are logged and missing.
-pub(super) fn replay(folder: &Path, database: &mut Database, since: Timestamp) -> Result<(usize, u64), JournalError> {
+pub(super) fn replay(
+    folder: &Path,
+    database: &mut Database,
+    catalogue: &mut Catalogue,
+    since: Timestamp,
+) -> Result<(usize, u64), JournalError> {
     let (mut batches, mut samples) = (0, 0);
     let mut truncated_at = since;
     for entry in journal::read(folder, since)? {
@@ -303,6 +364,7 @@ pub(super) fn replay(folder: &Path, database: &mut Database, since: Timestamp) -
         match decode(&entry) {
             Some(batch) => {
                 batches += 1;
+                catalogue.tell(&batch.metadata);
                 samples += append(database, &batch, entry.trace, entry.received_at).samples_stored;
             }
             None => error!(received_at = %entry.received_at, "a batch of the journal cannot be decoded"),

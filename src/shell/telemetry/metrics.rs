@@ -363,7 +363,7 @@ mod tests {
     fn busy() -> Metrics {
         let metrics = Metrics::new(Timestamp::from_seconds(1_700_000_000));
         let took = Duration::from_millis(3);
-        let stored = Stored { samples_stored: 7, rejected: vec![("out_of_order", 2)], first_error: None };
+        let stored = Stored { samples_stored: 7, rejected: vec![("out_of_order", 2)], ..Stored::default() };
         metrics.batch_stored("remote_write", 512, &stored, took);
         metrics.batch_refused("import", "malformed");
         metrics.set_ingest_queue(1);

@@ -6,8 +6,7 @@ use proptest::prelude::*;
 use watchbell::eval::{EvalErrorKind, Options, Value, data_labels, instant, range};
 use watchbell::lang::parse;
 use watchbell::model::{Labels, STALE_NAN, Sample, Timestamp};
-
-use super::store::Store;
+use watchbell::sim::promql_script::Store;
 
 /// Expressions that are often valid, sometimes hostile.
 fn expression() -> impl Strategy<Value = String> {
@@ -79,7 +78,7 @@ fn store() -> impl Strategy<Value = Store> {
             let labels = Labels::from_pairs([("__name__", name), ("x", &x), ("y", &y)]);
             let at = |index: usize| Timestamp::from_seconds(30 * index as i64);
             let samples = values.iter().enumerate().map(|(index, value)| Sample::new(at(index), *value));
-            store.load(labels, samples.collect());
+            store.append(labels, samples);
         }
         store
     })
@@ -119,7 +118,7 @@ fn limits_are_errors() {
     let mut store = Store::default();
     for index in 0..100 {
         let labels = Labels::from_pairs([("__name__", "a"), ("x", &index.to_string())]);
-        store.load(labels, vec![Sample::new(Timestamp::from_seconds(0), 1.0)]);
+        store.append(labels, vec![Sample::new(Timestamp::from_seconds(0), 1.0)]);
     }
     let few = Options { samples_max: 50, ..Options::default() };
     for (text, options, expected) in [
@@ -146,7 +145,7 @@ fn data_are_there_or_not() {
     let mut store = Store::default();
     for (name, job, value) in [("up", "a", 1.0), ("up", "b", 0.0), ("errors", "a", 3.0)] {
         let labels = Labels::from_pairs([("__name__", name), ("job", job)]);
-        store.load(labels, vec![Sample::new(Timestamp::from_seconds(0), value)]);
+        store.append(labels, vec![Sample::new(Timestamp::from_seconds(0), value)]);
     }
     for (text, expected) in [
         ("up == 0", Some(vec!["{job=\"a\"}", "{job=\"b\"}"])),

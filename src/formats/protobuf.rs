@@ -1,5 +1,5 @@
-//! As much of protobuf's wire format as remote write needs (<https://protobuf.dev/programming-guides/encoding/>): a cursor
-//! that borrows, and a writer.
+//! As much of protobuf's wire format as Prometheus's messages need (<https://protobuf.dev/programming-guides/encoding/>): a
+//! cursor that borrows, and a writer.
 
 use crate::formats::FormatError;
 
@@ -64,21 +64,13 @@ impl<'a> Message<'a> {
         }
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => {
-                let bytes = self.take(8)?;
-                Value::Fixed64(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
-            }
-            2 => {
-                let length = self.varint()?;
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
-                let start = self.offset;
-                Value::Bytes(Message { bytes: self.take(length)?, offset: start })
-            }
+            1 => Value::Fixed64(self.fixed64()?),
+            2 => Value::Bytes(self.delimited()?),
             5 => {
                 self.take(4)?;
                 Value::Fixed32
             }
-            3 | 4 => return Err(FormatError::in_bytes(offset, "a group, which remote write does not use")),
+            3 | 4 => return Err(FormatError::in_bytes(offset, "a group, which no message here uses")),
             wire_type => return Err(FormatError::in_bytes(offset, format!("unknown wire type {wire_type}"))),
         };
         Ok(Some(Field { number, offset, value }))
@@ -112,6 +104,23 @@ impl<'a> Message<'a> {
         Err(FormatError::in_bytes(self.offset, message))
     }
 
+    /// The message that begins here behind its length.
+    ///
+    /// # Errors
+    ///
+    /// A length that cannot be read or runs past the end.
+    pub(super) fn delimited(&mut self) -> Result<Message<'a>, FormatError> {
+        let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        let offset = self.offset;
+        Ok(Message { bytes: self.take(length)?, offset })
+    }
+
+    /// The next eight bytes.
+    fn fixed64(&mut self) -> Result<u64, FormatError> {
+        let bytes = self.take(8)?;
+        Ok(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+    }
+
     /// Whether nothing is left.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -138,6 +147,42 @@ impl<'a> Field<'a> {
         match self.value {
             Value::Varint(value) => Ok(value),
             _ => Err(self.wrong_type("an integer")),
+        }
+    }
+
+    /// The value of an integer that is written zigzag, so that small negative ones are short.
+    pub(super) fn zigzag(&self) -> Result<i64, FormatError> {
+        self.varint().map(unzigzag)
+    }
+
+    /// The value of a double.
+    pub(super) fn double(&self) -> Result<f64, FormatError> {
+        self.fixed64().map(f64::from_bits)
+    }
+
+    /// Hands the doubles of a repeated field to `take`, whether they are packed or not.
+    pub(super) fn doubles(&self, mut take: impl FnMut(f64)) -> Result<(), FormatError> {
+        match self.value {
+            Value::Bytes(mut packed) => {
+                while !packed.is_empty() {
+                    take(f64::from_bits(packed.fixed64()?));
+                }
+                Ok(())
+            }
+            _ => self.double().map(take),
+        }
+    }
+
+    /// Hands the zigzag integers of a repeated field to `take`, whether they are packed or not.
+    pub(super) fn zigzags(&self, mut take: impl FnMut(i64)) -> Result<(), FormatError> {
+        match self.value {
+            Value::Bytes(mut packed) => {
+                while !packed.is_empty() {
+                    take(unzigzag(packed.varint()?));
+                }
+                Ok(())
+            }
+            _ => self.zigzag().map(take),
         }
     }
 
@@ -170,6 +215,15 @@ impl<'a> Field<'a> {
     }
 }
 
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// An integer as [`Field::zigzag`] reads it.
+fn zigzagged(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
 /// How many bytes a varint takes.
 pub(super) fn varint_length(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
@@ -199,4 +253,33 @@ pub(super) fn put_delimited(out: &mut Vec<u8>, number: u8, length: usize) {
 pub(super) fn put_text(out: &mut Vec<u8>, number: u8, text: &str) {
     put_delimited(out, number, text.len());
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends an integer in field `number`.
+pub(super) fn put_integer(out: &mut Vec<u8>, number: u8, value: u64) {
+    put_varint(out, u64::from(number) << 3);
+    put_varint(out, value);
+}
+
+/// Appends an integer in field `number`, zigzag.
+pub(super) fn put_zigzag(out: &mut Vec<u8>, number: u8, value: i64) {
+    put_integer(out, number, zigzagged(value));
+}
+
+/// Appends a double in field `number`.
+pub(super) fn put_double(out: &mut Vec<u8>, number: u8, value: f64) {
+    put_varint(out, u64::from(number) << 3 | 1);
+    out.extend_from_slice(&value.to_bits().to_le_bytes());
+}
+
+/// Appends doubles in field `number`, packed; nothing if there are none.
+pub(super) fn put_doubles(out: &mut Vec<u8>, number: u8, values: &[f64]) {
+    if values.is_empty() {
+        return;
+    }
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, 8 * values.len() as u64);
+    for value in values {
+        out.extend_from_slice(&value.to_bits().to_le_bytes());
+    }
 }

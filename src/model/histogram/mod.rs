@@ -2,9 +2,37 @@
 //!
 //! Format and semantics: <https://prometheus.io/docs/specs/native_histograms/>.
 
+mod arithmetic;
+mod bounds;
+mod buckets;
+mod classic;
+mod compare;
+#[cfg(test)]
+mod laws;
+mod layout;
+mod notation;
+mod statistics;
+mod sum;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trim;
+mod validate;
+
 use std::sync::Arc;
 
-use super::Timestamp;
+use super::{Timestamp, is_stale};
+
+pub use arithmetic::Combination;
+pub use buckets::Bucket;
+pub use classic::{ClassicError, classic_to_native};
+pub use notation::{
+    HistogramNotation, NotationError, PROGRESSION_BUCKETS_MAX, PROGRESSION_LENGTH_MAX, Progress, parse_notation,
+    progression, read_notation,
+};
+pub use statistics::QuantileRemark;
+pub use sum::{HistogramMean, HistogramSum};
+pub use validate::{BUCKET_INDEX_MAX, DeltaHistogram, EXPONENTIAL_SCHEMA_MAX_RESERVED, HistogramError};
 
 /// The schema of histograms with custom bucket bounds.
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
@@ -70,6 +98,11 @@ impl Histogram {
     /// Whether the buckets have custom bounds.
     pub fn has_custom_buckets(&self) -> bool {
         self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
+    /// Whether it marks that the series ended.
+    pub fn is_stale(&self) -> bool {
+        is_stale(self.sum)
     }
 }
 

@@ -1,0 +1,248 @@
+//! JSON as Prometheus writes it: samples as `[seconds, "value"]`, label sets as objects. Straight into bytes, for answers
+//! of millions of points.
+
+use std::io::Write;
+
+use crate::model::{Histogram, Labels, Timestamp};
+
+use super::histogram::{Bucket, buckets};
+
+/// Whole numbers below this are exact and written without a fraction.
+const WHOLE_MAX: f64 = 1e15;
+
+/// `"text"`
+pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (index, byte) in bytes.iter().enumerate() {
+        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[written..index]);
+        written = index + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                out.push(b"0123456789abcdef"[usize::from(control >> 4)]);
+                out.push(b"0123456789abcdef"[usize::from(control & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[written..]);
+    out.push(b'"');
+}
+
+/// `["a","b"]`
+pub(super) fn write_texts<T: AsRef<str>>(out: &mut Vec<u8>, texts: &[T]) {
+    out.push(b'[');
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(out, text.as_ref());
+    }
+    out.push(b']');
+}
+
+/// `{"__name__":"up","job":"api"}`
+pub(super) fn write_labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(out, name);
+        out.push(b':');
+        write_text(out, value);
+    }
+    out.push(b'}');
+}
+
+/// Seconds with up to three digits of fraction: `1435781451.781`.
+pub(super) fn write_time(out: &mut Vec<u8>, at: Timestamp) {
+    if at.millis() < 0 {
+        out.push(b'-');
+    }
+    let millis = at.millis().unsigned_abs();
+    write_whole(out, millis / 1000);
+    let fraction = millis % 1000;
+    if fraction > 0 {
+        // The remainder is below 1000, so each digit is below 10.
+        let digit = |value: u64| b'0' + (value % 10) as u8;
+        out.extend_from_slice(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
+    }
+}
+
+/// A value in quotes: the shortest decimal that reads back, with an exponent below 1e-6 and from 1e21.
+pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
+    out.push(b'"');
+    write_number(out, value);
+    out.push(b'"');
+}
+
+/// `[seconds, "value"]`
+pub(super) fn write_point(out: &mut Vec<u8>, at: Timestamp, value: f64) {
+    out.push(b'[');
+    write_time(out, at);
+    out.push(b',');
+    write_value(out, value);
+    out.push(b']');
+}
+
+/// `[seconds, {"count":"2","sum":"3","buckets":[[0,"1","2","2"]]}]`; buckets that hold nothing are left out.
+pub(super) fn write_histogram_point(out: &mut Vec<u8>, at: Timestamp, histogram: &Histogram) {
+    out.push(b'[');
+    write_time(out, at);
+    out.extend_from_slice(b",{\"count\":");
+    write_value(out, histogram.count);
+    out.extend_from_slice(b",\"sum\":");
+    write_value(out, histogram.sum);
+    let mut is_first = true;
+    for bucket in buckets(histogram).into_iter().filter(|bucket| bucket.count != 0.0) {
+        out.extend_from_slice(if std::mem::take(&mut is_first) { b",\"buckets\":[" } else { b"," });
+        write_bucket(out, &bucket);
+    }
+    out.extend_from_slice(if is_first { b"}]" } else { b"]}]" });
+}
+
+fn write_bucket(out: &mut Vec<u8>, bucket: &Bucket) {
+    let kind = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+        (false, true) => b'0',
+        (true, false) => b'1',
+        (false, false) => b'2',
+        (true, true) => b'3',
+    };
+    out.extend_from_slice(&[b'[', kind]);
+    for value in [bucket.lower, bucket.upper, bucket.count] {
+        out.push(b',');
+        write_value(out, value);
+    }
+    out.push(b']');
+}
+
+fn write_number(out: &mut Vec<u8>, value: f64) {
+    let magnitude = value.abs();
+    if magnitude < WHOLE_MAX && value.trunc() == value {
+        if value.is_sign_negative() {
+            out.push(b'-');
+        }
+        // Whole and small enough: the conversion is exact.
+        return write_whole(out, magnitude as u64);
+    }
+    if value.is_nan() {
+        return out.extend_from_slice(b"NaN");
+    }
+    if value.is_infinite() {
+        return out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+    }
+    if (1e-6..1e21).contains(&magnitude) {
+        // Writing to a vector does not fail.
+        let _ = write!(out, "{value}");
+        return;
+    }
+    let start = out.len();
+    let _ = write!(out, "{value:e}");
+    // Go writes a sign and at least two digits: `1e-07`, `1e+21`.
+    let Some(e) = out[start..].iter().position(|byte| *byte == b'e').map(|at| start + at + 1) else { return };
+    let is_negative = out.get(e) == Some(&b'-');
+    if !is_negative {
+        out.insert(e, b'+');
+    }
+    if out.len() - e == 2 {
+        out.insert(e + 1, b'0');
+    }
+}
+
+fn write_whole(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        // A remainder below 10 fits.
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn values_as_prometheus_writes_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-17.0, "-17"),
+            (0.1, "0.1"),
+            (0.000_01, "0.00001"),
+            (0.000_001, "0.000001"),
+            (9.9e-7, "9.9e-07"),
+            (1e-10, "1e-10"),
+            (-2.5e-300, "-2.5e-300"),
+            (1e15, "1000000000000000"),
+            (123_456_789_012_345_680.0, "123456789012345680"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (1.5e300, "1.5e+300"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(written(|out| write_number(out, value)), text);
+        }
+    }
+
+    #[test]
+    fn times_are_seconds_with_milliseconds() {
+        for (millis, text) in [
+            (0, "0"),
+            (1, "0.001"),
+            (-1, "-0.001"),
+            (1_435_781_451_781, "1435781451.781"),
+            (1_000, "1"),
+            (1_050, "1.050"),
+            (-1_500, "-1.500"),
+            (i64::MIN, "-9223372036854775.808"),
+        ] {
+            assert_eq!(written(|out| write_time(out, Timestamp::from_millis(millis))), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_read_back(text: String) {
+            let json = written(|out| write_text(out, &text));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
+        }
+
+        #[test]
+        fn values_read_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let text = written(|out| write_number(out, value));
+            prop_assert_eq!(text.parse::<f64>().expect("a number").to_bits(), bits);
+        }
+    }
+}
