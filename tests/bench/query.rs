@@ -28,15 +28,15 @@ const ASKED_MIN: u32 = 3;
 /// What is asked.
 const SHAPES: [(&str, &str); 10] = [
     ("selector", "METRIC"),
-    ("comparison", "METRIC > 100000"),
-    ("rate", "rate(METRIC[5METRIC])"),
-    ("sum-by-rate", "sum by (job) (rate(METRIC[5METRIC]))"),
+    ("comparison", "METRIC > 5000"),
+    ("rate", "rate(METRIC[5m])"),
+    ("sum-by-rate", "sum by (job) (rate(METRIC[5m]))"),
     ("avg-without", "avg without (instance) (METRIC)"),
-    ("max-over-time", "max_over_time(METRIC[30METRIC])"),
-    ("quantile-over-time", "quantile_over_time(0.9, METRIC[10METRIC])"),
-    ("topk-rate", "topk(10, rate(METRIC[5METRIC]))"),
+    ("max-over-time", "max_over_time(METRIC[30m])"),
+    ("quantile-over-time", "quantile_over_time(0.9, METRIC[10m])"),
+    ("topk-rate", "topk(10, rate(METRIC[5m]))"),
     ("share-of-group", "METRIC / ignoring (le) group_left METRIC{le=\"+Inf\"}"),
-    ("histogram-quantile", "histogram_quantile(0.99, sum by (job, le) (rate(METRIC[5METRIC])))"),
+    ("histogram-quantile", "histogram_quantile(0.99, sum by (job, le) (rate(METRIC[5m])))"),
 ];
 
 /// A service and what it is called.
