@@ -117,6 +117,18 @@ impl fmt::Display for Cell {
 
 impl Buckets {
     fn of(histogram: &Histogram) -> Self {
-        Buckets { count: histogram.count, sum: histogram.sum, buckets: Vec::new() }
+        let filled = histogram.buckets().filter(|bucket| bucket.count != 0.0);
+        let buckets = filled.map(|bucket| Bucket {
+            rule: match (bucket.lower_inclusive, bucket.upper_inclusive) {
+                (false, true) => 0,
+                (true, false) => 1,
+                (false, false) => 2,
+                (true, true) => 3,
+            },
+            lower: bucket.lower,
+            upper: bucket.upper,
+            count: bucket.count,
+        });
+        Buckets { count: histogram.count, sum: histogram.sum, buckets: buckets.collect() }
     }
 }

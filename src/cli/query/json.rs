@@ -71,7 +71,7 @@ fn time(at: Timestamp) -> Json {
 /// A value as the API writes it: an exponent only below 1e-6 and from 1e21.
 fn text(value: f64) -> String {
     let magnitude = value.abs();
-    if magnitude < 1e-4 && magnitude >= 1e-6 { format!("{value}") } else { crate::model::format_value(value) }
+    if (1e-6..1e-4).contains(&magnitude) { format!("{value}") } else { crate::model::format_value(value) }
 }
 
 /// What a server answers.

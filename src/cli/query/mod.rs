@@ -63,7 +63,7 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     fixture: Vec<PathBuf>,
     #[command(flatten)]
-    connection: Connection,
+    connection: Box<Connection>,
     /// How the answer is written (default: a chart for ranges on a terminal, else a table)
     #[arg(long, short, value_enum)]
     format: Option<Format>,

@@ -1,11 +1,13 @@
 //! The thread that evaluates groups when their time comes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
 use super::decider::Decider;
@@ -20,6 +22,8 @@ use crate::shell::telemetry::Metrics;
 
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// A group may take as long as its interval to evaluate, and in any case this long.
+const EVALUATION_TIME_MIN: Duration = Duration::from_secs(10);
 
 /// Something for the evaluating thread.
 enum Message {
@@ -53,6 +57,37 @@ pub(super) struct Surround {
     pub clock: Clock,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where watchdogs run.
+    pub runtime: Handle,
+}
+
+/// Gives up an evaluation that takes too long.
+struct Watchdog {
+    canceled: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Watchdog {
+    /// Waits for `limit`, unless it is dropped before.
+    fn start(runtime: &Handle, limit: Duration) -> Self {
+        let canceled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&canceled);
+        let task = runtime.spawn(async move {
+            tokio::time::sleep(limit).await;
+            flag.store(true, Ordering::Relaxed);
+        });
+        Watchdog { canceled, task }
+    }
+
+    fn has_barked(&self) -> bool {
+        self.canceled.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Evaluator {
@@ -160,7 +195,7 @@ impl Loop {
     }
 
     fn evaluate_due(&mut self) {
-        let Surround { clock, metrics, .. } = &self.surround;
+        let Surround { clock, metrics, runtime, .. } = &self.surround;
         for entry in &mut self.entries {
             let now = clock.now();
             let interval = entry.run.group().interval;
@@ -178,11 +213,17 @@ impl Loop {
                 warn!(group = entry.run.group().name, missed, "evaluations missed");
             }
             let started = clock.start();
+            let watchdog = Watchdog::start(runtime, interval.max(EVALUATION_TIME_MIN));
+            self.surroundings.options.canceled = Some(Arc::clone(&watchdog.canceled));
             let report = entry.run.evaluate(at, &self.surroundings, &mut LiveWorld { surround: &self.surround });
             let took = clock.elapsed_since(started);
             metrics.group_evaluated(report.evaluated, report.failed, took);
             entry.next = at + interval;
             let group = entry.run.group();
+            if watchdog.has_barked() {
+                let took_seconds = took.as_secs_f64();
+                warn!(group = group.name, took_seconds, "a group took too long; its rules that were not done failed");
+            }
             debug!(
                 group = group.name,
                 rules = report.evaluated,

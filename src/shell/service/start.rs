@@ -194,6 +194,7 @@ async fn start(
         decider: decider.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
+        runtime: Handle::current(),
     };
     let (evaluator, evaluator_thread) =
         evaluator::start(plan.engine.groups.clone(), surroundings(&plan), surround, sentinel("evaluate"))?;

@@ -224,7 +224,7 @@ fn points_equal(expected: &Point, found: &Point) -> bool {
 }
 
 /// Equal to a millionth of their magnitude; NaN equals NaN, and a staleness marker only another one.
-pub(super) fn almost_equal(left: f64, right: f64) -> bool {
+fn almost_equal(left: f64, right: f64) -> bool {
     if is_stale(left) || is_stale(right) {
         return is_stale(left) && is_stale(right);
     }
@@ -267,7 +267,7 @@ fn buckets_equal(expected: (&[BucketSpan], &[f64]), found: (&[BucketSpan], &[f64
 }
 
 /// The counts of buckets by their index.
-pub(super) fn buckets_by_index(spans: &[BucketSpan], buckets: &[f64]) -> BTreeMap<i64, f64> {
+fn buckets_by_index(spans: &[BucketSpan], buckets: &[f64]) -> BTreeMap<i64, f64> {
     let mut counts = buckets.iter();
     let mut by_index = BTreeMap::new();
     let mut index = 0_i64;

@@ -11,8 +11,8 @@
 //! ```
 
 mod compare;
+mod custom_buckets;
 mod expectation;
-mod histogram_text;
 mod play;
 mod points;
 mod reader;

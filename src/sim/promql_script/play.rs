@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::compare::compare;
-use super::{CommandKind, Eval, Remarks, Script, Store, When};
+use super::{CommandKind, Eval, Remarks, Script, Store, Text, When};
 use crate::eval::{Evaluated, Options, Value, Warning, WarningLevel, instant, range};
 use crate::lang::{AtModifier, Expr, ExprKind, Selector, parse};
 use crate::model::{SourceFile, Timestamp};
@@ -67,7 +67,7 @@ impl Failure {
     }
 }
 
-/// Runs a script; yields a verdict per evaluation, in their order.
+/// Runs a script; yields a verdict per evaluation, in their order, and one per load that is not possible.
 ///
 /// An instant query is run again as the middle of a range query, and at other times with its selectors fixed by `@`.
 pub fn play(script: &Script, options: &Options) -> Vec<Verdict> {
@@ -76,7 +76,12 @@ pub fn play(script: &Script, options: &Options) -> Vec<Verdict> {
     for command in &script.commands {
         match &command.kind {
             CommandKind::Clear => store = Store::default(),
-            CommandKind::Load(load) => store.load(load),
+            CommandKind::Load(load) => {
+                if let Err(failure) = store.load(load) {
+                    let expression = "load_with_nhcb".to_owned();
+                    verdicts.push(Verdict { line: command.line, expression, failure: Some(failure) });
+                }
+            }
             CommandKind::Eval(eval) => {
                 let failure = check(&store, eval, options).err();
                 verdicts.push(Verdict { line: command.line, expression: eval.text.clone(), failure });
@@ -203,7 +208,9 @@ fn check_level(word: &str, remarks: &Remarks, found: &[String]) -> Result<(), Fa
     let missing = expected.iter().find(|text| !found.iter().any(|found| text.matches(found)));
     if let Some(missing) = missing {
         let found = if found.is_empty() { format!("no {word}") } else { quoted() };
-        return Err(Failure::new(format!("found {found}, expected the {word} {missing}")));
+        let wanted =
+            if matches!(missing, Text::Any) { format!("a remark ({word})") } else { format!("the {word} {missing}") };
+        return Err(Failure::new(format!("found {found}, expected {wanted}")));
     }
     let strange = |text: &&String| !expected.is_empty() && !expected.iter().any(|expected| expected.matches(text));
     match found.iter().find(strange) {

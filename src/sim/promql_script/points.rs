@@ -2,10 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::fault;
-use super::histogram_text::{add, read_histogram, write_histogram};
 use crate::formats::FormatError;
 use crate::formats::series_notation::{POINTS_PER_SERIES_MAX, parse_series_values};
-use crate::model::{Histogram, format_value, is_stale};
+use crate::model::{Histogram, NotationError, Progress, format_value, is_stale, progression, read_notation};
 
 /// One value of a series line.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ impl fmt::Display for Point {
             Point::Missing => f.write_str("_"),
             Point::Float(value) if is_stale(*value) => f.write_str("stale"),
             Point::Float(value) => f.write_str(&format_value(*value)),
-            Point::Histogram { histogram, .. } => f.write_str(&write_histogram(histogram)),
+            Point::Histogram { histogram, .. } => f.write_str(&histogram.test_expression()),
         }
     }
 }
@@ -73,34 +72,84 @@ pub(super) fn read_points(text: &str) -> Result<Vec<Point>, FormatError> {
     Ok(points)
 }
 
-/// Reads `{{…}}`, `{{…}}xn`, `{{…}}+{{…}}xn`; yields the item's length.
+/// Reads `{{…}}`, `{{…}}xn`, `{{…}}+{{…}}xn`, `{{…}}-{{…}}xn`; yields the item's length.
 fn histogram_item(text: &str, points: &mut Vec<Point>) -> Result<usize, FormatError> {
-    let unclosed = || fault(1, "a histogram that is not closed").hint("end it with `}}`");
-    let end = text.find("}}").ok_or_else(unclosed)? + 2;
-    let (histogram, has_hint) = read_histogram(&text[..end])?;
-    let mut at = end;
-    let mut increment = None;
-    let sign = if text[at..].starts_with('-') { -1.0 } else { 1.0 };
-    if text[at..].starts_with("+{{") || text[at..].starts_with("-{{") {
-        let end = at + 1 + text[at + 1..].find("}}").ok_or_else(unclosed)? + 2;
-        increment = Some(read_histogram(&text[at + 1..end])?.0);
-        at = end;
-    }
-    let tail_end = text[at..].find(char::is_whitespace).map_or(text.len(), |index| at + index);
-    let malformed = || fault(1, format!("not a value of a series: `{}`", &text[..tail_end]));
-    let times = match &text[at..tail_end] {
-        "" if increment.is_none() => 0,
-        tail => tail.strip_prefix('x').and_then(|times| times.parse::<usize>().ok()).ok_or_else(malformed)?,
+    let at_byte =
+        |start: usize| move |error: NotationError| fault(text[..start + error.at].chars().count() + 1, error.message);
+    let base = read_notation(text).map_err(at_byte(0))?;
+    let mut length = base.length;
+    let progress = match text[length..].get(..3) {
+        Some("+{{") => Some(Progress::Add),
+        Some("-{{") => Some(Progress::Subtract),
+        _ => None,
     };
-    if times >= POINTS_PER_SERIES_MAX {
-        return Err(fault(1, format!("more than {POINTS_PER_SERIES_MAX} points in a series")));
+    let mut step = None;
+    if let Some(progress) = progress {
+        let notation = read_notation(&text[length + 1..]).map_err(at_byte(length + 1))?;
+        length += 1 + notation.length;
+        step = Some((notation.histogram, progress));
     }
-    let mut histogram = Arc::new(histogram);
-    for index in 0..=times {
-        points.push(Point::Histogram { histogram: Arc::clone(&histogram), has_hint });
-        if let Some(increment) = increment.as_ref().filter(|_| index < times) {
-            histogram = Arc::new(add(&histogram, increment, sign));
+    let end = text[length..].find(char::is_whitespace).map_or(text.len(), |index| length + index);
+    let column = text[..length].chars().count() + 1;
+    let times = match (&text[length..end], &step) {
+        ("", None) => 0,
+        (tail, _) => tail.strip_prefix('x').and_then(|times| times.parse::<usize>().ok()).ok_or_else(|| {
+            fault(column, "expected a blank or a number of times after the histogram").hint("such as `x5`")
+        })?,
+    };
+    if times >= POINTS_PER_SERIES_MAX - points.len().min(POINTS_PER_SERIES_MAX) {
+        return Err(fault(column, format!("more than {POINTS_PER_SERIES_MAX} points in a series")));
+    }
+    let has_hint = base.hint_given;
+    let point = |histogram: Arc<Histogram>| Point::Histogram { histogram, has_hint };
+    match step {
+        None => {
+            let histogram = Arc::new(base.histogram);
+            points.extend((0..=times).map(|_| point(Arc::clone(&histogram))));
+        }
+        Some((step, progress)) => {
+            let histograms = progression(&base.histogram, &step, progress, times);
+            let histograms = histograms.map_err(|error| fault(1, error.to_string()))?;
+            points.extend(histograms.into_iter().map(|histogram| point(Arc::new(histogram))));
         }
     }
-    Ok(tail_end)
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn notation() {
+        for (text, expected) in [
+            ("1 _ 2x1 stale", "1 _ 2 2 stale"),
+            ("{{count:1 sum:2}}x1 _", "{{count:1 sum:2}} {{count:1 sum:2}} _"),
+            ("{{count:1}}+{{count:2}}x2 5", "{{count:1}} {{count:3}} {{count:5}} 5"),
+            ("{{count:3}}-{{count:1}}x1", "{{count:3}} {{count:2}}"),
+        ] {
+            let points = read_points(text).expect(text);
+            let words: Vec<String> = points.iter().map(Point::to_string).collect();
+            assert_eq!(words.join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn notation_refused() {
+        for (text, column) in
+            [("1 {{count:1", 3), ("{{count:1}}y", 12), ("{{}}x", 5), ("{{}}+{{}}", 10), ("{{}}x9999999", 5)]
+        {
+            let error = read_points(text).expect_err(text);
+            assert!(error.line == 1 && error.column >= column, "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in r"(\{\{|\}\}|count:|[0-9x+ -]|ä|buckets:\[1 2\]){0,20}") {
+            let _ = read_points(&text);
+        }
+    }
 }

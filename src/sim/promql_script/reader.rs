@@ -290,3 +290,86 @@ pub(super) fn read_millis(text: &str) -> Option<i64> {
     let millis = parse_value(text)? * 1000.0;
     (millis.abs() < 1e15).then(|| millis.round() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::eval::Options;
+    use crate::sim::promql_script::play;
+
+    #[test]
+    fn refused() {
+        for (text, expected) in [
+            ("\n  lod 5m", "line 2, column 3: unknown command: `lod`; did you mean `load`?"),
+            ("load x\n a 1", "line 1, column 1: not a duration: `x`; such as `5m` or `1h30m`"),
+            ("load 5m\n a 1 b", "line 2, column 6: not a value of a series: `b`"),
+            ("load 5m\n a@st -1m\n\n", "line 2, column 2: start times without the series' values on the next line"),
+            ("load 5m\n a@st -1m\n b 1", "line 2, column 2: start times of a, and the next line is of b"),
+            ("load 5m\n a@st -1m\n a 1 2", "line 2, column 2: 1 start times for 2 values"),
+            ("load 5m\n a", "line 2, column 3: a series without values"),
+            ("eval instant 5m a", "line 1, column 1: expected `at` with a duration; such as `at 5m`"),
+            ("eval instant at 5m", "line 1, column 1: an evaluation without an expression"),
+            ("eval range from 5m to 1m step 1m a", "line 1, column 1: the range ends before it starts"),
+            ("eval range from 0 to 1m step 0 a", "line 1, column 1: a step of zero"),
+            ("eval_ordered range from 0 to 1m step 1m a", "line 1, column 1: unknown command: `eval_ordered`"),
+            ("eval instant at 0 a\n a 1 2", "line 2, column 2: several values of an instant query"),
+            ("eval instant at 0 a\n expect nothing", "line 2, column 9: unknown expectation: `nothing`"),
+            ("eval instant at 0 a\n expect fail\n expect fail", "line 3, column 9: a second `expect fail`"),
+            (
+                "eval instant at 0 a\n expect warn\n expect no_warn",
+                "line 3, column 9: both `expect warn` and `expect no_warn`",
+            ),
+            ("eval instant at 0 a\n expect fail regex: (", "line 2, column 9: not a regular expression: `(`"),
+            ("load 1m\n a 1\n# a comment ends the block\n b 1", "line 4, column 2: unknown command: `b`"),
+        ] {
+            let error = read(text).expect_err(text).to_string();
+            assert!(error.starts_with(expected), "{text:?}: {error}");
+        }
+        let error = read_within("load 1m\n a 1x9\n b 1x9", 15).expect_err("too many");
+        assert_eq!(error.to_string(), "line 3, column 2: more than 15 values in a script");
+    }
+
+    #[test]
+    fn what_fails_and_why() {
+        let load = "load 1m\n a{x=\"1\"} 1 2 3\n a{x=\"2\"} 5\n\n";
+        for (eval, expected) in [
+            ("eval instant at 1m a\n a{x=\"1\"} 2\n a{x=\"2\"} 5", None),
+            ("eval instant at 1m a\n a{x=\"1\"} 2\n a{x=\"2\"} 6", Some("found a{x=\"2\"} 5, expected 6")),
+            ("eval instant at 1m a\n a{x=\"1\"} 2", Some("found a{x=\"2\"} 5, which is not expected")),
+            ("eval instant at 1m a{x=\"1\"}\n a{x=\"1\"} 2\n b 1", Some("found no b, expected 1")),
+            ("eval instant at 1m a\n b 1", Some("found 2 series, expected 1; 3 differ")),
+            ("eval instant at 1m 1\n 2", Some("found 1, expected 2")),
+            ("eval instant at 1m \"x\"\n expect string \"y\"", Some("found the text \"x\", expected \"y\"")),
+            ("eval instant at 1m a\n 2", Some("found an instant vector, expected the scalar 2")),
+            ("eval instant at 1m 1 +\n 2", Some("does not parse: 1:4: expected an expression, found the end")),
+            ("eval instant at 1m 1\n expect fail", Some("does not fail, expected an error")),
+            ("eval instant at 1m 1\n expect warn\n 1", Some("found no warning, expected a remark (warning)")),
+            (
+                "eval instant at 1m sort_desc(a)\n expect ordered\n a{x=\"1\"} 2\n a{x=\"2\"} 5",
+                Some("found the series in another order than expected"),
+            ),
+            (
+                "eval range from 0 to 3m step 1m a{x=\"1\"}\n a{x=\"1\"} 1 2 _ 3",
+                Some("found a{x=\"1\"} 1 2 3 3, expected 1 2 _ 3"),
+            ),
+            ("eval instant at 2m a{x=\"1\"}[2m]\n expect range vector from 1m to 2m step 1m\n a{x=\"1\"} 2 3", None),
+        ] {
+            let script = read(&format!("{load}{eval}")).expect(eval);
+            let verdicts = play(&script, &Options::default());
+            assert_eq!(verdicts.len(), 1);
+            let message = verdicts[0].failure.as_ref().map(|failure| failure.message.as_str());
+            assert_eq!(message, expected, "{eval}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in r"(load |eval instant at |eval range from 0 to 5m step 1m |5m |\n|expect |a\{b='c'\} |1x3 |\{\{count:1\}\} |@st |_ |clear|#|range vector from 1m to 2m step 1m|ä|sum\(a\)|-1mx2 ){0,25}") {
+            if let Ok(script) = read_within(&text, 1000) {
+                let _ = play(&script, &Options { samples_max: 10_000, ..Options::default() });
+            }
+        }
+    }
+}

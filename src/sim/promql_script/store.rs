@@ -2,7 +2,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::compare::buckets_by_index;
+use super::custom_buckets::native_histograms;
+use super::play::Failure;
 use super::{Load, Point};
 use crate::formats::Batch;
 use crate::model::{CounterResetHint, Histogram, HistogramSample, Labels, Matcher, Sample, StartTime, Timestamp};
@@ -61,12 +62,16 @@ impl Store {
     }
 
     /// Adds the samples of a load; at equal times the later wins.
-    pub fn load(&mut self, load: &Load) {
+    ///
+    /// # Errors
+    ///
+    /// Classic histograms that cannot be made native ones; the other series are there.
+    pub fn load(&mut self, load: &Load) -> Result<(), Failure> {
         let last_of_each: BTreeMap<&Labels, usize> =
             load.series.iter().enumerate().map(|(index, series)| (&series.labels, index)).collect();
-        for (labels, index) in last_of_each {
-            let loaded = &load.series[index];
-            let kept = self.series.entry(labels.clone()).or_default();
+        for (labels, index) in &last_of_each {
+            let loaded = &load.series[*index];
+            let kept = self.series.entry((*labels).clone()).or_default();
             for (step, point) in loaded.points.iter().enumerate() {
                 let at = step_time(load.step_ms, step);
                 kept.add(at, point);
@@ -77,6 +82,15 @@ impl Store {
                 }
             }
         }
+        if load.with_custom_buckets {
+            for (labels, histograms) in native_histograms(last_of_each.values().map(|index| &load.series[*index]))? {
+                let kept = self.series.entry(labels).or_default();
+                for (step, histogram) in histograms {
+                    kept.add(step_time(load.step_ms, step), &Point::Histogram { histogram, has_hint: false });
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -107,40 +121,12 @@ impl Kept {
 
     /// The hint of a histogram as Prometheus's storage gives it back: known against the histogram right before it.
     fn stored_hint(&self, at: Timestamp, histogram: &Histogram) -> CounterResetHint {
-        let given = histogram.counter_reset_hint;
-        if matches!(given, CounterResetHint::Gauge | CounterResetHint::Reset) {
-            return given;
-        }
-        let before = self.histograms.iter().rev().find(|kept| kept.at < at);
-        let float_between = self.samples.iter().rev().find(|sample| sample.at < at).map(|sample| sample.at);
-        match before.filter(|before| float_between.is_none_or(|float| float < before.at)) {
-            Some(before) => hint_after(&before.histogram, histogram),
-            None => CounterResetHint::Unknown,
-        }
+        let before = &self.histograms[..self.histograms.partition_point(|kept| kept.at < at)];
+        let floats = &self.samples[..self.samples.partition_point(|sample| sample.at < at)];
+        let float_between = floats.last().map(|sample| sample.at);
+        let before = before.last().filter(|before| float_between.is_none_or(|float| float < before.at));
+        histogram.hint_after(before.map(|before| &*before.histogram))
     }
-}
-
-/// What is known of resets when `next` follows `last`.
-fn hint_after(last: &Histogram, next: &Histogram) -> CounterResetHint {
-    if last.counter_reset_hint == CounterResetHint::Gauge {
-        return CounterResetHint::Unknown;
-    }
-    if next.count < last.count {
-        return CounterResetHint::Reset;
-    }
-    if next.schema != last.schema || next.zero_threshold != last.zero_threshold {
-        return CounterResetHint::Unknown;
-    }
-    let fell = |last_spans, last_buckets, next_spans, next_buckets| {
-        let next = buckets_by_index(next_spans, next_buckets);
-        let last = buckets_by_index(last_spans, last_buckets);
-        last.iter().any(|(index, count)| *count > next.get(index).copied().unwrap_or(0.0))
-    };
-    let is_reset = next.custom_values != last.custom_values
-        || next.zero_count < last.zero_count
-        || fell(&last.positive_spans, &last.positive_buckets, &next.positive_spans, &next.positive_buckets)
-        || fell(&last.negative_spans, &last.negative_buckets, &next.negative_spans, &next.negative_buckets);
-    if is_reset { CounterResetHint::Reset } else { CounterResetHint::NotReset }
 }
 
 /// Puts `item` in its place in time, instead of one at the same time.

@@ -5,8 +5,6 @@ use std::io::Write;
 
 use crate::model::{Histogram, Labels, Timestamp};
 
-use super::histogram::{Bucket, buckets};
-
 /// Whole numbers below this are exact and written without a fraction.
 const WHOLE_MAX: f64 = 1e15;
 
@@ -95,34 +93,14 @@ pub(super) fn write_point(out: &mut Vec<u8>, at: Timestamp, value: f64) {
     out.push(b']');
 }
 
-/// `[seconds, {"count":"2","sum":"3","buckets":[[0,"1","2","2"]]}]`; buckets that hold nothing are left out.
+/// `[seconds, {"count":"2","sum":"3","buckets":[[0,"1","2","2"]]}]`
 pub(super) fn write_histogram_point(out: &mut Vec<u8>, at: Timestamp, histogram: &Histogram) {
     out.push(b'[');
     write_time(out, at);
-    out.extend_from_slice(b",{\"count\":");
-    write_value(out, histogram.count);
-    out.extend_from_slice(b",\"sum\":");
-    write_value(out, histogram.sum);
-    let mut is_first = true;
-    for bucket in buckets(histogram).into_iter().filter(|bucket| bucket.count != 0.0) {
-        out.extend_from_slice(if std::mem::take(&mut is_first) { b",\"buckets\":[" } else { b"," });
-        write_bucket(out, &bucket);
-    }
-    out.extend_from_slice(if is_first { b"}]" } else { b"]}]" });
-}
-
-fn write_bucket(out: &mut Vec<u8>, bucket: &Bucket) {
-    let kind = match (bucket.lower_inclusive, bucket.upper_inclusive) {
-        (false, true) => b'0',
-        (true, false) => b'1',
-        (false, false) => b'2',
-        (true, true) => b'3',
-    };
-    out.extend_from_slice(&[b'[', kind]);
-    for value in [bucket.lower, bucket.upper, bucket.count] {
-        out.push(b',');
-        write_value(out, value);
-    }
+    out.push(b',');
+    let mut text = String::new();
+    histogram.write_json(&mut text);
+    out.extend_from_slice(text.as_bytes());
     out.push(b']');
 }
 

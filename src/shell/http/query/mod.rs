@@ -5,7 +5,6 @@ mod answer;
 mod escaped;
 mod evaluate;
 mod form;
-mod histogram;
 mod json;
 mod language;
 mod listing;

@@ -15,19 +15,27 @@ const QUOTED_MAX: usize = 200;
 
 /// The time `name`: seconds since 1970 or RFC 3339.
 pub(super) fn time(form: &Form, name: &str) -> Result<Timestamp, Failure> {
-    let text = form.first(name);
+    read_time(form.first(name)).map_err(|text| Failure::parameter(name, text))
+}
+
+/// The time `name`, or `default` where it is not given.
+pub(super) fn time_or(form: &Form, name: &str, default: Timestamp) -> Result<Timestamp, Failure> {
+    match form.first(name) {
+        "" => Ok(default),
+        text => {
+            read_time(text).map_err(|text| Failure::parameter(name, format!("invalid time value for '{name}': {text}")))
+        }
+    }
+}
+
+fn read_time(text: &str) -> Result<Timestamp, String> {
     let seconds = parse_value(text).and_then(Timestamp::from_seconds_f64);
     let found = seconds.or_else(|| Timestamp::parse_rfc3339(text)).or(match text {
         EARLIEST => Some(Timestamp::MIN),
         LATEST => Some(Timestamp::MAX),
         _ => None,
     });
-    found.ok_or_else(|| Failure::parameter(name, format!("cannot parse {} to a valid timestamp", quoted(text))))
-}
-
-/// The time `name`, or `default` where it is not given.
-pub(super) fn time_or(form: &Form, name: &str, default: Timestamp) -> Result<Timestamp, Failure> {
-    if form.first(name).is_empty() { Ok(default) } else { time(form, name) }
+    found.ok_or_else(|| format!("cannot parse {} to a valid timestamp", quoted(text)))
 }
 
 /// The span of time of requests for series and labels: from `start` to `end`, all time by default.

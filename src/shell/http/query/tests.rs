@@ -160,8 +160,14 @@ async fn refusals() {
     let century = "query_range?query=up&start=0&end=3153600000&step=0.001";
     for (path, expected) in [
         ("query", parameter("query", "unknown position: parse error: no expression found in input")),
-        ("query?query=up&time=noon", parameter("time", "cannot parse \"noon\" to a valid timestamp")),
-        ("query?query=up&time=NaN", parameter("time", "cannot parse \"NaN\" to a valid timestamp")),
+        (
+            "query?query=up&time=noon",
+            parameter("time", "invalid time value for 'time': cannot parse \"noon\" to a valid timestamp"),
+        ),
+        (
+            "query?query=up&time=NaN",
+            parameter("time", "invalid time value for 'time': cannot parse \"NaN\" to a valid timestamp"),
+        ),
         ("query?query=up&timeout=soon", parameter("timeout", "cannot parse \"soon\" to a valid duration")),
         ("query?query=up&limit=-1", parameter("limit", "limit must be non-negative")),
         ("query?query=up&limit=many", parameter("limit", "strconv.Atoi: parsing \"many\": invalid syntax")),
@@ -191,7 +197,10 @@ async fn refusals() {
         ("series", error("bad_data", "no match[] parameter provided")),
         ("series?match[]={}", parameter("match[]", "match[] must contain at least one non-empty matcher")),
         ("labels?match[]={a=~'.*'}", parameter("match[]", "match[] must contain at least one non-empty matcher")),
-        ("labels?start=x", parameter("start", "cannot parse \"x\" to a valid timestamp")),
+        (
+            "labels?start=x",
+            parameter("start", "invalid time value for 'start': cannot parse \"x\" to a valid timestamp"),
+        ),
         ("label/U__/values", error("bad_data", "invalid label name: \"\"")),
         ("label/%ff/values", error("bad_data", "invalid label name: it is not UTF-8")),
         ("metadata?limit=x", error("bad_data", "limit must be a number")),
@@ -326,6 +335,35 @@ async fn time_is_limited() {
     let server = Server::start("").await;
     let timed_out = error("timeout", "query timed out in query queue");
     assert_eq!(server.get("query?query=up&timeout=0").await, (503, timed_out));
+}
+
+#[tokio::test]
+async fn a_query_nobody_waits_for_is_canceled() {
+    let files = MemoryFiles::new([("watchbell.yml", "query: {max_concurrency: 1}")]);
+    let plan = load(Some("watchbell.yml"), &files, &|_| None).expect("valid").plan;
+    let windows = Windows::new(filled(), Catalogue::default(), Intake::new(1).0);
+    let queries = Queries::new(windows, Clock::system(), Timestamp::default(), &plan);
+    let bounds = queries.bounds();
+    let (began, begins) = tokio::sync::oneshot::channel();
+    let (ended, ends) = tokio::sync::oneshot::channel();
+    let endless = queries.run(&bounds, None, move |canceled| {
+        began.send(()).expect("awaited");
+        while !canceled.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        ended.send(()).expect("awaited");
+        Ok(())
+    });
+    tokio::select! {
+        outcome = endless => panic!("{outcome:?}"),
+        begun = begins => begun.expect("it begins"),
+    }
+    ends.await.expect("it ends once it is dropped");
+    // Its place is free again, and a panic is an answer and takes no place with it.
+    for _ in 0..2 {
+        let panicked = queries.run::<()>(&bounds, None, |_| panic!("by design")).await;
+        assert_eq!(panicked.expect_err("no answer").kind, FailureKind::Internal);
+    }
 }
 
 #[tokio::test]
