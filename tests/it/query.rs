@@ -67,7 +67,19 @@ fn a_server_answers() {
     assert!(request.starts_with("POST /prometheus/api/v1/query HTTP/1.1\r\n"), "{request}");
     assert!(request.ends_with("\r\n\r\nquery=up+%2B+2&time=10.500"), "{request}");
     assert!(request.to_ascii_lowercase().contains("x-scope-orgid: a\r\n"), "{request}");
-    assert_snapshot!(shown(&output), @"");
+    assert_snapshot!(shown(&output), @"
+    exit 0
+    metric  job  value
+    up      api  1
+    up      web  {count:3, sum:4.5, (1,2]:3}
+    warning[query/remark]: quantile value should be between 0 and 1, got 2
+     --> EXPR:1:4
+      |
+    1 | up + 2
+      |    ^
+
+    info[query/remark]: results truncated
+    ");
 }
 
 #[test]
@@ -83,7 +95,7 @@ fn a_range_of_a_server_is_drawn_and_written() {
             "timestamp,job,value\n1970-01-01T00:00:00Z,api,1\n1970-01-01T00:01:00Z,api,NaN\n1970-01-01T00:02:00Z,api,3\n",
         ),
         ("table", "time                  {job=\"api\"}\n1970-01-01T00:00:00Z  1\n1970-01-01T00:01:00Z  NaN\n"),
-        ("chart", "3 ┤"),
+        ("chart", "  3 ┤"),
     ] {
         let (address, request) = server("200 OK", body);
         let url = format!("http://{address}");
