@@ -7,7 +7,11 @@ mod docs;
 mod engine;
 mod grammar;
 mod language;
+#[cfg(feature = "shell")]
+mod lint;
 mod promql;
+#[cfg(feature = "shell")]
+mod query;
 mod rehearsal;
 mod templates;
 mod tidy;
