@@ -193,6 +193,8 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) ->
         engine: engine::Plan {
             groups,
             route: main.route,
+            inhibit_rules: main.inhibit_rules,
+            time_intervals: main.time_intervals,
             receivers: main.receivers,
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {

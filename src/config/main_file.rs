@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::deliver::{Channel, ConsoleConfig, HttpConfig, Integration, Receiver};
 use crate::model::Labels;
-use crate::route::Route;
+use crate::route::{InhibitRule, Route, TimeInterval};
 use crate::rule::NoData;
 
 use super::http::http_config;
+use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
 use super::plan::{HostSamples, Limits, QueryLimits};
@@ -15,6 +16,7 @@ use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, 
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
 use super::scrape::ScrapeConfig;
+use super::time_intervals::time_intervals;
 use super::yaml::{Fields, Node, Reader, shorten};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,15 +29,7 @@ const STORAGE_PATH: &str = "./watchbell-data";
 /// The name of the receiver that is there when none is configured.
 const CONSOLE: &str = "console";
 /// Blocks that later versions read.
-const LATER: [&str; 7] = [
-    "inhibit_rules",
-    "time_intervals",
-    "mute_time_intervals",
-    "users",
-    "schedules",
-    "escalation_policies",
-    "scrape_config_files",
-];
+const LATER: [&str; 4] = ["users", "schedules", "escalation_policies", "scrape_config_files"];
 
 /// A pattern of files with the place where it was written.
 #[derive(Debug)]
@@ -58,6 +52,8 @@ pub(super) struct MainFile {
     pub(super) scrapes: Vec<ScrapeConfig>,
     pub(super) host_samples: Option<HostSamples>,
     pub(super) route: Route,
+    pub(super) inhibit_rules: Vec<InhibitRule>,
+    pub(super) time_intervals: Vec<TimeInterval>,
     pub(super) receivers: Vec<Receiver>,
     pub(super) listen: String,
     pub(super) storage_path: String,
@@ -80,6 +76,8 @@ impl Default for MainFile {
             scrapes: Vec::new(),
             host_samples: Some(HostSamples { interval: HOST_INTERVAL }),
             route: plain_route(CONSOLE),
+            inhibit_rules: Vec::new(),
+            time_intervals: Vec::new(),
             receivers: vec![console_receiver()],
             listen: LISTEN.to_owned(),
             storage_path: STORAGE_PATH.to_owned(),
@@ -133,6 +131,8 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.limits = limits(&mut fields);
     main.query = query(&mut fields);
     main.lint = lint_policy(&mut fields);
+    main.time_intervals = time_intervals(&mut fields);
+    main.inhibit_rules = inhibit_rules(&mut fields);
     routing(&mut fields, &global.channels, &mut main);
     for name in LATER {
         fields.unsupported(name, Some("it comes with a later version; take it out for now"));
@@ -297,7 +297,7 @@ fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainF
     match route {
         None => fields.error_at("receivers", "yaml/missing-field", "`receivers` without a `route` are never told"),
         Some(node) => {
-            if let Some(route) = route_tree(reader, node, &main.receivers) {
+            if let Some(route) = route_tree(reader, node, &main.receivers, &main.time_intervals) {
                 main.route = route;
             }
         }

@@ -5,6 +5,7 @@ mod document;
 mod expression;
 mod format;
 mod http;
+mod inhibit_rules;
 mod jobs;
 mod lint_policy;
 mod load;
@@ -20,6 +21,7 @@ mod scrape;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod time_intervals;
 mod written;
 mod yaml;
 

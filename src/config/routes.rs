@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::deliver::Receiver;
 use crate::model::{Labels, MatchOp, Matcher, nearest};
-use crate::route::{GroupBy, Route};
+use crate::route::{GroupBy, Route, TimeInterval};
 
 use super::matchers::parse_matchers;
 use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
@@ -26,15 +26,22 @@ pub(super) fn plain_route(receiver: &str) -> Route {
         group_wait: Duration::ZERO,
         group_interval: GROUP_INTERVAL,
         repeat_interval: REPEAT_INTERVAL,
+        mute_intervals: Vec::new(),
+        active_intervals: Vec::new(),
         labels: Labels::default(),
         routes: Vec::new(),
     }
 }
 
 /// Reads the tree below the root `node`.
-pub(super) fn route_tree(reader: &Reader<'_>, node: &Node, receivers: &[Receiver]) -> Option<Route> {
+pub(super) fn route_tree(
+    reader: &Reader<'_>,
+    node: &Node,
+    receivers: &[Receiver],
+    intervals: &[TimeInterval],
+) -> Option<Route> {
     let origin = Route { group_by: GroupBy::Labels(Vec::new()), group_wait: GROUP_WAIT, ..plain_route("") };
-    let mut tree = Tree { reader, receivers, routes: 0 };
+    let mut tree = Tree { reader, receivers, intervals, routes: 0 };
     let fields = reader.fields(node, "a route")?;
     for name in ["match", "match_re", "matchers", "continue", "mute_time_intervals", "active_time_intervals"] {
         let mut probe = reader.fields(node, "a route")?;
@@ -62,6 +69,7 @@ fn is_default(node: &Node) -> bool {
 struct Tree<'r> {
     reader: &'r Reader<'r>,
     receivers: &'r [Receiver],
+    intervals: &'r [TimeInterval],
     routes: usize,
 }
 
@@ -72,11 +80,6 @@ impl Tree<'_> {
         if let Some(name) = &receiver {
             self.known_receiver(&mut fields, name);
         }
-        for name in ["mute_time_intervals", "active_time_intervals"] {
-            if fields.take(name).is_some_and(|node| !is_default(node)) {
-                fields.unsupported(name, None);
-            }
-        }
         let mut route = Route {
             receiver: receiver.unwrap_or_else(|| parent.receiver.clone()),
             group_by: group_by(&mut fields).unwrap_or_else(|| parent.group_by.clone()),
@@ -85,6 +88,8 @@ impl Tree<'_> {
             group_wait: fields.duration("group_wait").unwrap_or(parent.group_wait),
             group_interval: fields.positive_duration("group_interval").unwrap_or(parent.group_interval),
             repeat_interval: fields.positive_duration("repeat_interval").unwrap_or(parent.repeat_interval),
+            mute_intervals: self.intervals(&mut fields, "mute_time_intervals"),
+            active_intervals: self.intervals(&mut fields, "active_time_intervals"),
             labels: parent.labels.merged(&fields.labels("labels")),
             routes: Vec::new(),
         };
@@ -104,6 +109,26 @@ impl Tree<'_> {
         }
         fields.finish();
         route
+    }
+
+    /// The names of time intervals that the field `name` lists.
+    fn intervals(&self, fields: &mut Fields<'_>, name: &'static str) -> Vec<String> {
+        let names = || self.intervals.iter().map(|interval| interval.name.as_str());
+        let mut known = Vec::new();
+        for (text, node) in fields.texts(name).unwrap_or_default() {
+            if names().any(|name| name == text) {
+                known.push(text);
+                continue;
+            }
+            let hint = match nearest(&text, names()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None if self.intervals.is_empty() => "define it under `time_intervals`".to_owned(),
+                None => format!("known time intervals: {}", names().take(16).collect::<Vec<_>>().join(", ")),
+            };
+            let message = format!("no time interval is named `{}`", shorten(&text));
+            self.reader.error_hint("config/unknown-time-interval", &node.span, message, Some(hint));
+        }
+        known
     }
 
     fn known_receiver(&self, fields: &mut Fields<'_>, name: &str) {
@@ -145,9 +170,14 @@ fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {
 
 /// `matchers`, and the deprecated `match` and `match_re`, sorted as Alertmanager sorts them.
 fn matchers(fields: &mut Fields<'_>) -> Vec<Matcher> {
+    matchers_in(fields, ["match", "match_re", "matchers"])
+}
+
+/// The matchers in the fields of these names: equalities, regular expressions, texts of matchers; sorted.
+pub(super) fn matchers_in(fields: &mut Fields<'_>, [equal, regex, texts]: [&'static str; 3]) -> Vec<Matcher> {
     let reader = fields.reader();
     let mut matchers = Vec::new();
-    for (name, op) in [("match", MatchOp::Equal), ("match_re", MatchOp::Regex)] {
+    for (name, op) in [(equal, MatchOp::Equal), (regex, MatchOp::Regex)] {
         let Some(node) = fields.take(name) else { continue };
         for entry in reader.entries(node, "labels and their values") {
             let Some(value) = reader.scalar(&entry.value, "a text") else { continue };
@@ -157,7 +187,7 @@ fn matchers(fields: &mut Fields<'_>) -> Vec<Matcher> {
             }
         }
     }
-    for node in fields.list("matchers") {
+    for node in fields.list(texts) {
         if matches!(node.kind, NodeKind::Mapping(_)) {
             let hint = "quote it: YAML takes the braces for a mapping";
             reader.error_hint("config/matcher", &node.span, "expected a matcher as text, found a mapping", Some(hint));

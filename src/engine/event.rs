@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{Labels, Reason, Timestamp, TraceId, rfc3339};
-use crate::route::Withheld;
+use crate::route::{SilenceState, SuppressedAlert, Withheld};
 use crate::rule::Change;
 
 /// Something that happened.
@@ -60,6 +60,34 @@ pub enum EventKind {
         integration: usize,
         /// Why.
         reason: Withheld,
+        /// The alerts that are inhibited, muted or silenced, up to a limit.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        suppressed: Vec<SuppressedAlert>,
+    },
+    /// Alerts that fire were found inhibited, muted or silenced, which they were not at the last look, or for another reason.
+    Suppressed {
+        /// The group.
+        group_key: String,
+        /// The receiver of its route.
+        receiver: String,
+        /// The alerts, up to a limit.
+        alerts: Vec<SuppressedAlert>,
+    },
+    /// A silence was set, changed or ended.
+    Silence {
+        /// Its id.
+        id: String,
+        /// Its state.
+        state: SilenceState,
+        /// What alerts must satisfy.
+        matchers: String,
+        /// Who set it.
+        created_by: String,
+        /// Why.
+        comment: String,
+        /// Its end; written as RFC 3339.
+        #[serde(serialize_with = "rfc3339")]
+        ends_at: Timestamp,
     },
     /// A notification was decided and written to the outbox.
     Queued(Notice),

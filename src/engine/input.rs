@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Event, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::model::{Labels, Timestamp};
+use crate::route::SilenceDraft;
 use crate::rule::{AlertState, Observation, Presence, RuleId};
 
 /// Something the engine is told.
@@ -36,6 +37,19 @@ pub enum Input {
         number: u64,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// Somebody sets or changes a silence; one that cannot be is refused without effect, as [`super::Engine::plan_silence`]
+    /// says.
+    SetSilence {
+        /// What is asked for.
+        draft: SilenceDraft,
+        /// The id of the silence, should it be a new one; never used before.
+        new_id: String,
+    },
+    /// Somebody ends a silence.
+    ExpireSilence {
+        /// Its id.
+        id: String,
     },
     /// The configuration was read again.
     NewPlan(Arc<Plan>),

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Record, RecordKind};
 use crate::deliver::Delivery;
 use crate::model::{Alert, Fingerprint};
-use crate::route::Group;
+use crate::route::{Group, Silence};
 use crate::rule::{ActiveAlert, RuleId};
 
 /// The version of the values that this program writes.
@@ -22,6 +22,7 @@ pub(super) enum Kept {
     Routed(Box<Alert>),
     Group(Box<Group>),
     Delivery(Box<Delivery>),
+    Silence(Box<Silence>),
     LastNumber(u64),
     /// Nothing of the engine's.
     Foreign,
@@ -107,6 +108,14 @@ pub(super) fn delivery_gone(number: u64) -> Record {
     record::<Delivery>(RecordKind::Outbox, number.to_be_bytes().to_vec(), None)
 }
 
+pub(super) fn silence(silence: &Silence) -> Record {
+    record(RecordKind::Silence, silence.id.as_bytes().to_vec(), Some(silence))
+}
+
+pub(super) fn silence_gone(id: &str) -> Record {
+    record::<Silence>(RecordKind::Silence, id.as_bytes().to_vec(), None)
+}
+
 pub(super) fn last_number(number: u64) -> Record {
     record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
 }
@@ -124,6 +133,7 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Alert, _) => Ok(Kept::Routed(Box::new(read(record.kind, value)?))),
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
+        (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
         (RecordKind::Meta | RecordKind::Event, _) => Ok(Kept::Foreign),
     }

@@ -6,6 +6,7 @@ mod input;
 mod keep;
 mod plan;
 mod record;
+mod silencing;
 mod state;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};

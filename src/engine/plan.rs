@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::deliver::Receiver;
 use crate::model::Labels;
-use crate::route::Route;
+use crate::route::{InhibitRule, Route, TimeInterval};
 use crate::rule::Group;
 
 /// What the engine runs by; swapped whole on reload.
@@ -14,6 +14,10 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Who is told of what.
     pub route: Route,
+    /// Which alerts make others not worth telling.
+    pub inhibit_rules: Vec<InhibitRule>,
+    /// The times that routes name.
+    pub time_intervals: Vec<TimeInterval>,
     /// Every receiver that the routes name.
     pub receivers: Vec<Receiver>,
     /// Labels laid under those of every alert.

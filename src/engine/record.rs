@@ -9,6 +9,8 @@ pub enum RecordKind {
     Group,
     /// A notification on its way.
     Outbox,
+    /// A silence.
+    Silence,
     /// Something that happened.
     Event,
     /// About the store itself.
@@ -17,8 +19,14 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 5] =
-        [RecordKind::Alert, RecordKind::Group, RecordKind::Outbox, RecordKind::Event, RecordKind::Meta];
+    pub const ALL: [RecordKind; 6] = [
+        RecordKind::Alert,
+        RecordKind::Group,
+        RecordKind::Outbox,
+        RecordKind::Silence,
+        RecordKind::Event,
+        RecordKind::Meta,
+    ];
 
     /// The first bytes of its keys.
     pub fn prefix(self) -> &'static str {
@@ -26,6 +34,7 @@ impl RecordKind {
             RecordKind::Alert => "alert/",
             RecordKind::Group => "group/",
             RecordKind::Outbox => "outbox/",
+            RecordKind::Silence => "silence/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",
         }

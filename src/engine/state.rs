@@ -8,7 +8,7 @@ use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Notice, Plan, Record, RuleError, RuleView};
 use crate::deliver::{Bounded, Delivery, Notification, Outbox, Outcome, Receiver, Settled};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp, TraceId, format_value};
-use crate::route::{Decision, Groups, Integrated, RouteTree, Told, Verdict};
+use crate::route::{Decision, Flushed, Groups, Integrated, RouteTree, Told, Verdict, Withheld};
 use crate::rule::{
     ActiveAlert, AlertState, AlertingRule, Change, Counts, Observation, Presence, Rule, RuleId, RuleState, Transition,
     alert_series,
@@ -19,7 +19,7 @@ use crate::rule::{
 #[derive(Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
-    tree: RouteTree,
+    pub(super) tree: RouteTree,
     receivers: HashMap<String, Receiver>,
     /// Where each rule stands in the plan: group, then rule.
     rules: HashMap<RuleId, (usize, usize)>,
@@ -27,7 +27,7 @@ pub struct Engine {
     health: HashMap<RuleId, Health>,
     /// The rules that say of a routed alert that it fires.
     sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
-    groups: Groups,
+    pub(super) groups: Groups,
     outbox: Outbox,
     /// The latest time that was told.
     latest: Timestamp,
@@ -46,17 +46,17 @@ pub struct Health {
 }
 
 /// What a call of [`Engine::handle`] is about.
-struct Call<'a> {
-    now: Timestamp,
+pub(super) struct Call<'a> {
+    pub(super) now: Timestamp,
     out: &'a mut Vec<Effect>,
 }
 
 impl Call<'_> {
-    fn persist(&mut self, record: Record) {
+    pub(super) fn persist(&mut self, record: Record) {
         self.out.push(Effect::Persist(record));
     }
 
-    fn emit(&mut self, trace: TraceId, kind: EventKind) {
+    pub(super) fn emit(&mut self, trace: TraceId, kind: EventKind) {
         self.out.push(Effect::Emit(Box::new(Event { at: self.now, trace, kind })));
     }
 }
@@ -89,6 +89,7 @@ impl Engine {
                 Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
                 Ok(Kept::Group(group)) => engine.groups.restore_group(*group),
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
+                Ok(Kept::Silence(silence)) => engine.groups.put_silence(*silence),
                 Ok(Kept::LastNumber(number)) => engine.outbox.restore_last_number(number),
                 Ok(Kept::Foreign) => {}
                 Err(error) => errors.push(error),
@@ -114,12 +115,18 @@ impl Engine {
                 at: notification.decided_at,
                 firing: ids(AlertStatus::Firing),
                 resolved: ids(AlertStatus::Resolved),
+                hushed: BTreeSet::new(),
             };
             let target = (notification.receiver.clone(), notification.integration);
-            if notification.truncated > 0 {
-                // Which were left out is known no more. What was known to fire stays so, and its end is told later.
-                let known = self.groups.told_firing_to(&notification.group_key, &target);
-                told.firing.extend(known.into_iter().filter(|alert| !told.resolved.contains(alert)));
+            let known = self.groups.latest_told(&notification.group_key, &target);
+            let unsaid = |alert: &Fingerprint| !told.firing.contains(alert) && !told.resolved.contains(alert);
+            let firing: BTreeSet<Fingerprint> = known.firing.into_iter().filter(unsaid).collect();
+            told.hushed = known.hushed.into_iter().filter(unsaid).collect();
+            // Known to fire and not mentioned: suppressed, or left out where which were is known no more. It stays known
+            // to fire, and its end is told later.
+            match notification.truncated > 0 {
+                true => told.firing.extend(firing),
+                false => told.hushed.extend(firing),
             }
             self.groups.note_waiting(&notification.group_key, &target, *number, told);
         }
@@ -141,6 +148,8 @@ impl Engine {
             Input::AlertingResult { rule, at, result, presence } => self.take_result(rule, at, result, &presence, call),
             Input::RecordingResult { rule, at, result } => self.note_health(rule, at, result.err(), call),
             Input::Attempted { number, outcome } => self.take_attempt(number, outcome, call),
+            Input::SetSilence { draft, new_id } => self.set_silence(&draft, &new_id, call),
+            Input::ExpireSilence { id } => self.expire_silence(&id, call),
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
@@ -349,11 +358,13 @@ impl Engine {
 
     /// Looks at the groups whose time has come, and hands out the deliveries whose time has come.
     fn run_due(&mut self, call: &mut Call<'_>) {
+        self.run_silences(call);
         let flushed = self.groups.flush_due(&self.tree, call.now, &integrations_of(&self.receivers));
-        for (key, decisions) in flushed {
+        for Flushed { key, decisions, newly_suppressed } in flushed {
             for decision in decisions {
                 self.take_decision(decision, call);
             }
+            self.tell_suppressed(&key, newly_suppressed, call);
             self.settle_group(&key, call);
         }
         loop {
@@ -385,8 +396,12 @@ impl Engine {
         let reason = match verdict {
             Verdict::Send(reason) => reason,
             Verdict::Withhold(reason) => {
-                let trace = TraceId::NONE;
-                return call.emit(trace, EventKind::Withheld { group_key, receiver, integration, reason });
+                let suppressed = match reason {
+                    Withheld::Suppressed => self.groups.suppressed(&group_key),
+                    _ => Vec::new(),
+                };
+                let kind = EventKind::Withheld { group_key, receiver, integration, reason, suppressed };
+                return call.emit(TraceId::NONE, kind);
             }
         };
         let configured = self.receivers.get(&receiver).and_then(|receiver| receiver.integrations.get(integration));
@@ -477,6 +492,7 @@ impl Engine {
             self.retire(id, call);
         }
         self.reconcile(call);
+        self.groups.set_muting(&self.plan.inhibit_rules, &self.plan.time_intervals, call.now);
         self.groups.reroute(&self.tree, call.now);
         for group in self.groups.iter() {
             call.persist(keep::group(group));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::muting::Suppression;
 use super::verdict::Told;
 use crate::model::{Fingerprint, Labels, Timestamp};
 
@@ -28,6 +29,9 @@ pub struct Group {
     /// What was told, by integration; each with what still waits to be delivered.
     #[serde(with = "as_pairs")]
     pub ledger: BTreeMap<Target, Ledger>,
+    /// Those of its firing alerts that were not told at the last look, and why.
+    #[serde(default)]
+    pub suppressed: Vec<(Fingerprint, Suppression)>,
     /// The alerts that are routed here.
     #[serde(skip)]
     pub(super) members: BTreeSet<Fingerprint>,
@@ -75,7 +79,13 @@ impl Group {
 
     /// Every alert that somebody knows as firing.
     pub(super) fn all_told_firing(&self) -> BTreeSet<Fingerprint> {
-        self.ledger.values().flat_map(Ledger::all_told).flat_map(|told| told.firing.iter().copied()).collect()
+        let told = self.ledger.values().flat_map(Ledger::all_told);
+        told.flat_map(|told| told.firing.union(&told.hushed).copied()).collect()
+    }
+
+    /// Whether the alert is routed here, or was.
+    pub(super) fn holds(&self, alert: &Fingerprint) -> bool {
+        self.members.contains(alert) || self.departed.contains(alert)
     }
 }
 
@@ -100,15 +110,26 @@ impl Ledger {
 
     /// Whether it knows, by what was delivered, `alert` as firing, or may come to know it so.
     pub(super) fn knows_firing(&self, alert: Fingerprint) -> bool {
-        self.all_told().any(|told| told.firing.contains(&alert))
+        self.all_told().any(|told| told.knows_firing(alert))
+    }
+
+    /// Notes which of the alerts that it knows as firing are suppressed.
+    pub(super) fn hush(&mut self, suppressed: impl Fn(&Fingerprint) -> bool) {
+        for told in self.told.iter_mut().chain(self.waiting.iter_mut().map(|(_, told)| told)) {
+            let hushed: Vec<Fingerprint> = told.firing.iter().filter(|alert| suppressed(alert)).copied().collect();
+            told.firing.retain(|alert| hushed.binary_search(alert).is_err());
+            told.hushed.extend(hushed);
+        }
     }
 
     /// Notes ends that it does not want to be told of, so that the alerts count as new when they fire again.
     pub(super) fn note_unwanted_ends(&mut self, ended: &BTreeSet<Fingerprint>) {
         let latest = self.waiting.back_mut().map(|(_, told)| told).or(self.told.as_mut());
         if let Some(told) = latest {
-            let known: BTreeSet<Fingerprint> = told.firing.intersection(ended).copied().collect();
+            let known: BTreeSet<Fingerprint> =
+                ended.iter().filter(|alert| told.knows_firing(**alert)).copied().collect();
             told.firing.retain(|alert| !known.contains(alert));
+            told.hushed.retain(|alert| !known.contains(alert));
             told.resolved.extend(known);
         }
     }

@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::group::{Group, Integrated, Ledger, Recipient, Target};
-use super::verdict::{Situation, Told, Verdict};
-use super::{Route, RouteTree};
+use super::flush::{Decision, Flush, Gathered};
+use super::group::{Group, Integrated, Ledger, Target};
+use super::inhibit::{InhibitRule, Inhibition};
+use super::muting::Muting;
+use super::recheck::SuppressedAlert;
+use super::verdict::Told;
+use super::watch::Watch;
+use super::{Route, RouteTree, Silences, TimeInterval};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 
 /// How long an ended alert is kept for an integration that cannot be told of its end.
@@ -15,33 +20,30 @@ const ORPHAN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The shortest distance of flushes, so that time goes on whatever the configuration says.
 const GROUP_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-/// What a flush decided for one integration.
+/// What a look at a group came to.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub struct Flushed {
     /// The group.
-    pub group_key: String,
-    /// The group's labels.
-    pub group_labels: Labels,
-    /// The route's labels.
-    pub route_labels: Labels,
-    /// Who.
-    pub target: Target,
-    /// What.
-    pub verdict: Verdict,
-    /// The alerts to tell of, sorted by job, instance and labels.
-    pub alerts: Vec<Alert>,
-    /// What it will have been told.
-    pub told: Told,
+    pub key: String,
+    /// What each integration is told, or why not.
+    pub decisions: Vec<Decision>,
+    /// The alerts that are suppressed now and were not, or for another reason, at the last look.
+    pub newly_suppressed: Vec<SuppressedAlert>,
 }
 
 /// All alerts that are routed, and their groups.
 #[derive(Debug, Default)]
 pub struct Groups {
-    alerts: BTreeMap<Fingerprint, Alert>,
-    groups: BTreeMap<String, Group>,
-    due: BTreeSet<(Timestamp, String)>,
+    pub(super) alerts: BTreeMap<Fingerprint, Alert>,
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) due: BTreeSet<(Timestamp, String)>,
     /// The groups that may hold departed alerts.
     with_departed: BTreeSet<String>,
+    pub(super) muting: Muting,
+    /// The groups that hold suppressed alerts.
+    pub(super) watch: Watch,
+    /// Whether something that suppresses has changed since the last look at all of them.
+    pub(super) muting_changed: bool,
 }
 
 impl Groups {
@@ -59,7 +61,13 @@ impl Groups {
 
     /// When the next group is to be looked at.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        let flush = self.due.first().map(|(at, _)| *at);
+        flush.into_iter().chain(self.watch.next_due()).chain(self.muting.silences.next_due()).min()
+    }
+
+    /// The silences.
+    pub fn silences(&self) -> &Silences {
+        &self.muting.silences
     }
 
     /// The group with this key.
@@ -83,9 +91,13 @@ impl Groups {
     }
 
     /// Takes in an alert that fires, changed or ended, and puts it into the groups it belongs to: one that ended only
-    /// where it is known already. Returns the keys of the groups that are new.
+    /// where it is known already. Returns the keys of the groups that are new or changed.
     pub fn upsert(&mut self, tree: &RouteTree, now: Timestamp, alert: Alert) -> Vec<String> {
-        let touched = self.assign(tree, now, &alert);
+        let mut touched = self.assign(tree, now, &alert);
+        self.muting_changed |= self.muting.inhibition.note(&alert, now);
+        if alert.status(now) == AlertStatus::Resolved && !self.watch.is_empty() {
+            touched.extend(self.unsuppress(tree, now, &alert));
+        }
         self.alerts.insert(alert.fingerprint(), alert);
         touched
     }
@@ -121,12 +133,11 @@ impl Groups {
         tree: &RouteTree,
         now: Timestamp,
         integrations: &dyn Fn(&str) -> Vec<Integrated>,
-    ) -> Vec<(String, Vec<Decision>)> {
+    ) -> Vec<Flushed> {
         let mut flushed = Vec::new();
         while let Some((at, key)) = self.due.first().cloned().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, key.clone()));
-            let decisions = self.flush(tree, now, &key, integrations);
-            flushed.push((key, decisions));
+            flushed.extend(self.flush(tree, now, &key, integrations));
         }
         flushed
     }
@@ -137,20 +148,27 @@ impl Groups {
         now: Timestamp,
         key: &str,
         integrations: &dyn Fn(&str) -> Vec<Integrated>,
-    ) -> Vec<Decision> {
-        let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
+    ) -> Option<Flushed> {
+        let group = self.groups.get_mut(key)?;
         let route = tree.route(&group.route);
         let interval = route.map_or(ORPHAN_INTERVAL, |route| route.group_interval).max(GROUP_INTERVAL_MIN);
         let scheduled = group.next_flush + interval;
         group.next_flush = if scheduled > now { scheduled } else { now + interval };
         group.flushed = true;
         self.due.insert((group.next_flush, key.to_owned()));
-        let flush = Flush { now, route, gathered: Gathered::new(&self.alerts, group, now) };
-        group.recipients(integrations).into_iter().map(|recipient| flush.decide(group, recipient)).collect()
+        let flush = Flush { now, route, gathered: Gathered::new(&self.alerts, group, route, &self.muting, now) };
+        let recipients = group.recipients(integrations);
+        let decisions = recipients.into_iter().map(|recipient| flush.decide(group, recipient)).collect();
+        let before = std::mem::replace(&mut group.suppressed, flush.gathered.suppressed.into_iter().collect());
+        self.watch_group(key, now);
+        let newly_suppressed = self.suppressed_but(key, &before);
+        Some(Flushed { key: key.to_owned(), decisions, newly_suppressed })
     }
 
     /// The clock went back: no group waits for longer than its route lets it.
     pub fn shorten_waits(&mut self, tree: &RouteTree, now: Timestamp) {
+        self.muting.silences.reopen();
+        self.muting_changed = true;
         self.due.clear();
         for group in self.groups.values_mut() {
             let route = tree.route(&group.route);
@@ -160,10 +178,10 @@ impl Groups {
         }
     }
 
-    /// The alerts that `target` will know as firing once everything decided is delivered.
-    pub fn told_firing_to(&self, group_key: &str, target: &Target) -> BTreeSet<Fingerprint> {
+    /// What `target` will have been told once everything decided is delivered.
+    pub fn latest_told(&self, group_key: &str, target: &Target) -> Told {
         let ledger = self.groups.get(group_key).and_then(|group| group.ledger.get(target));
-        ledger.and_then(Ledger::latest).map(|told| told.firing.clone()).unwrap_or_default()
+        ledger.and_then(Ledger::latest).cloned().unwrap_or_default()
     }
 
     /// Notes that `told` waits to be delivered to `target` as delivery `number`.
@@ -205,7 +223,7 @@ impl Groups {
             .filter(|recipient| recipient.send_resolved)
             .map(|recipient| recipient.target)
             .collect();
-        let Group { members, departed, ledger, .. } = group;
+        let Group { members, departed, ledger, suppressed, .. } = group;
         let awaits_end = |fingerprint: &Fingerprint| {
             let unaware = ledger.iter().filter(|(target, _)| wants_end.contains(*target));
             unaware.into_iter().any(|(_, ledger)| ledger.knows_firing(*fingerprint))
@@ -222,6 +240,9 @@ impl Groups {
         };
         members.retain(|fingerprint| retain(fingerprint, true));
         departed.retain(|fingerprint| retain(fingerprint, false));
+        if !forgotten.alerts.is_empty() {
+            suppressed.retain(|(alert, _)| members.contains(alert) || departed.contains(alert));
+        }
         if departed.is_empty() {
             self.with_departed.remove(key);
         }
@@ -229,6 +250,7 @@ impl Groups {
         if members.is_empty() && departed.is_empty() && !waits {
             self.due.remove(&(group.next_flush, key.to_owned()));
             self.groups.remove(key);
+            self.watch.remove(key);
             forgotten.group = true;
         }
         forgotten
@@ -245,11 +267,18 @@ impl Groups {
         for candidate in candidates {
             let Some(alert) = self.alerts.get(&candidate) else { continue };
             if alert.status(now) == AlertStatus::Resolved && !self.is_held(tree, alert) {
+                self.muting.inhibition.forget(&alert.labels);
                 self.alerts.remove(&candidate);
                 gone.push(candidate);
             }
         }
         gone
+    }
+
+    /// The groups in which the alert is a departed one.
+    pub(super) fn with_departed_alert(&self, alert: Fingerprint) -> Vec<String> {
+        let departed = |key: &&String| self.groups.get(*key).is_some_and(|group| group.departed.contains(&alert));
+        self.with_departed.iter().filter(departed).cloned().collect()
     }
 
     fn is_held(&self, tree: &RouteTree, alert: &Alert) -> bool {
@@ -284,93 +313,17 @@ impl Groups {
         }
         let with_departed = self.groups.values().filter(|group| !group.departed.is_empty());
         self.with_departed = with_departed.map(|group| group.key.clone()).collect();
-    }
-}
-
-/// One look at a group.
-struct Flush<'a> {
-    now: Timestamp,
-    route: Option<&'a Route>,
-    gathered: Gathered,
-}
-
-/// The alerts of a group at a flush.
-struct Gathered {
-    /// Sorted by job, instance and labels.
-    alerts: Vec<Alert>,
-    firing: BTreeSet<Fingerprint>,
-    resolved: BTreeSet<Fingerprint>,
-}
-
-impl Gathered {
-    fn new(alerts: &BTreeMap<Fingerprint, Alert>, group: &Group, now: Timestamp) -> Self {
-        let held = group.members.union(&group.departed);
-        let mut alerts: Vec<Alert> = held.filter_map(|fingerprint| alerts.get(fingerprint)).cloned().collect();
-        let key = |alert: &Alert| {
-            (alert.labels.get("job").to_owned(), alert.labels.get("instance").to_owned(), alert.labels.clone())
-        };
-        alerts.sort_by_cached_key(key);
-        let ids = |status| {
-            alerts.iter().filter(|alert| alert.status(now) == status).map(Alert::fingerprint).collect::<BTreeSet<_>>()
-        };
-        Gathered { firing: ids(AlertStatus::Firing), resolved: ids(AlertStatus::Resolved), alerts }
-    }
-}
-
-impl Flush<'_> {
-    /// What `recipient` is told now. It is never told the end of what it was not told.
-    fn decide(&self, group: &mut Group, recipient: Recipient) -> Decision {
-        let Recipient { target, send_resolved, former } = recipient;
-        let ledger = group.ledger.entry(target.clone()).or_default();
-        let (known_firing, known_resolved) =
-            ledger.latest().map(|told| (told.firing.clone(), told.resolved.clone())).unwrap_or_default();
-        let concerns = |id: &Fingerprint| (!former && group.members.contains(id)) || known_firing.contains(id);
-        let told = Told {
-            at: self.now,
-            firing: self.gathered.firing.iter().filter(|id| concerns(id)).copied().collect(),
-            resolved: self
-                .gathered
-                .resolved
-                .iter()
-                .filter(|id| known_firing.contains(id) || known_resolved.contains(id))
-                .copied()
-                .collect(),
-        };
-        let repeat_interval = self.route.filter(|_| !former).map_or(Duration::MAX, |route| route.repeat_interval);
-        let situation = Situation {
-            now: self.now,
-            firing: &told.firing,
-            resolved: &told.resolved,
-            told: ledger.latest(),
-            waiting: ledger.waiting.len(),
-            send_resolved,
-            repeat_interval,
-        };
-        let verdict = situation.verdict();
-        let alerts = match verdict {
-            Verdict::Send(_) => self.alerts_to_tell(&told, send_resolved),
-            Verdict::Withhold(_) => Vec::new(),
-        };
-        if matches!(verdict, Verdict::Withhold(_)) && !send_resolved {
-            ledger.note_unwanted_ends(&told.resolved);
+        for key in self.groups.keys().cloned().collect::<Vec<_>>() {
+            self.watch_group(&key, now);
         }
-        Decision {
-            group_key: group.key.clone(),
-            group_labels: group.labels.clone(),
-            route_labels: self.route.map(|route| route.labels.clone()).unwrap_or_default(),
-            target,
-            verdict,
-            alerts,
-            told,
-        }
+        self.muting_changed = true;
+        self.recheck(tree, now);
     }
 
-    fn alerts_to_tell(&self, told: &Told, send_resolved: bool) -> Vec<Alert> {
-        let wanted = |alert: &&Alert| {
-            let fingerprint = alert.fingerprint();
-            told.firing.contains(&fingerprint) || (send_resolved && told.resolved.contains(&fingerprint))
-        };
-        self.gathered.alerts.iter().filter(wanted).cloned().collect()
+    /// Takes over the rules and times that suppress; [`Groups::reroute`] looks at what they change.
+    pub fn set_muting(&mut self, rules: &[InhibitRule], intervals: &[TimeInterval], now: Timestamp) {
+        self.muting.inhibition = Inhibition::new(rules, self.alerts.values(), now);
+        self.muting.intervals = intervals.iter().map(|interval| (interval.name.clone(), interval.clone())).collect();
     }
 }
 
@@ -393,6 +346,7 @@ fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labe
         next_flush: if overdue { now } else { now + route.group_wait },
         flushed: false,
         ledger: BTreeMap::<Target, Ledger>::new(),
+        suppressed: Vec::new(),
         members: BTreeSet::new(),
         departed: BTreeSet::new(),
     }

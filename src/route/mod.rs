@@ -1,13 +1,27 @@
-//! The route tree, grouping and dedup: who is told of which alerts, and why.
+//! The route tree, grouping, inhibition, silences and dedup: who is told of which alerts, and why.
 
+mod flush;
 mod group;
 mod groups;
+mod inhibit;
+mod muting;
+mod recheck;
+mod silence;
 mod time_interval;
 mod tree;
 mod verdict;
+mod watch;
 
+pub use flush::Decision;
 pub use group::{Group, Integrated, Ledger, Target};
-pub use groups::{Decision, Forgotten, Groups};
+pub use groups::{Flushed, Forgotten, Groups};
+pub use inhibit::InhibitRule;
+pub use muting::Suppression;
+pub use recheck::SuppressedAlert;
+pub use silence::{
+    SILENCE_BYTES_MAX, SILENCE_MATCHERS_MAX, SILENCE_RETENTION, SILENCES_MAX, Silence, SilenceChange, SilenceDraft,
+    SilenceError, SilenceState, Silences,
+};
 pub use time_interval::{
     CalendarSpan, DayRange, MINUTES_PER_DAY, MonthRange, TimeInterval, TimeRange, WeekdayRange, YearRange,
 };

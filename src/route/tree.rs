@@ -22,6 +22,10 @@ pub struct Route {
     pub group_interval: Duration,
     /// After how long an unchanged group is told of again.
     pub repeat_interval: Duration,
+    /// The time intervals at which it tells nothing; not inherited.
+    pub mute_intervals: Vec<String>,
+    /// The time intervals outside of which it tells nothing, if there are any; not inherited.
+    pub active_intervals: Vec<String>,
     /// Labels of the route, for templates.
     pub labels: Labels,
     /// The routes below, tried in order.
@@ -155,6 +159,8 @@ mod tests {
             group_wait: Duration::from_secs(30),
             group_interval: Duration::from_secs(300),
             repeat_interval: Duration::from_secs(14_400),
+            mute_intervals: Vec::new(),
+            active_intervals: Vec::new(),
             labels: Labels::default(),
             routes,
         }

@@ -16,6 +16,16 @@ pub struct Told {
     pub firing: BTreeSet<Fingerprint>,
     /// The alerts that it knows as resolved.
     pub resolved: BTreeSet<Fingerprint>,
+    /// The alerts that it knows as firing and that were suppressed since: they are news once they are not.
+    #[serde(default)]
+    pub hushed: BTreeSet<Fingerprint>,
+}
+
+impl Told {
+    /// Whether it knows `alert` as firing, however it is now.
+    pub fn knows_firing(&self, alert: Fingerprint) -> bool {
+        self.firing.contains(&alert) || self.hushed.contains(&alert)
+    }
 }
 
 /// The decision about one integration at one flush.
@@ -40,6 +50,8 @@ pub enum Withheld {
     ResolvedNotWanted,
     /// Earlier notifications still wait for it; it is told at the first look after they are through.
     Waiting,
+    /// All that fires and is news is inhibited, muted or silenced.
+    Suppressed,
 }
 
 impl Withheld {
@@ -50,6 +62,7 @@ impl Withheld {
             Withheld::AlreadyTold => "already told, repeat interval not over",
             Withheld::ResolvedNotWanted => "only resolved alerts, and send_resolved is off",
             Withheld::Waiting => "earlier notifications still wait to be delivered",
+            Withheld::Suppressed => "inhibited, muted or silenced",
         }
     }
 }
@@ -63,6 +76,8 @@ pub(super) struct Situation<'a> {
     pub(super) now: Timestamp,
     pub(super) firing: &'a BTreeSet<Fingerprint>,
     pub(super) resolved: &'a BTreeSet<Fingerprint>,
+    /// Whether more fires that is not told.
+    pub(super) suppressed: bool,
     pub(super) told: Option<&'a Told>,
     pub(super) waiting: usize,
     pub(super) send_resolved: bool,
@@ -84,22 +99,22 @@ impl Situation<'_> {
     }
 
     fn by_what_was_told(&self) -> Verdict {
+        let quiet = Verdict::Withhold(if self.suppressed { Withheld::Suppressed } else { Withheld::NothingToTell });
         let Some(told) = self.told else {
-            return match self.firing.is_empty() {
-                true => Verdict::Withhold(Withheld::NothingToTell),
-                false => Verdict::Send(Reason::FirstNotification),
-            };
+            return if self.firing.is_empty() { quiet } else { Verdict::Send(Reason::FirstNotification) };
         };
         if !self.firing.is_subset(&told.firing) {
             return Verdict::Send(Reason::NewAlerts);
         }
+        let newly_resolved = self.resolved.iter().any(|alert| !told.resolved.contains(alert));
         if self.firing.is_empty() {
-            return match told.firing.is_empty() {
-                true => Verdict::Withhold(Withheld::NothingToTell),
-                false => Verdict::Send(Reason::AllResolved),
+            return match (told.firing.is_empty() && told.hushed.is_empty(), self.suppressed) {
+                (true, _) => quiet,
+                (false, false) => Verdict::Send(Reason::AllResolved),
+                (false, true) if newly_resolved => Verdict::Send(Reason::SomeResolved),
+                (false, true) => quiet,
             };
         }
-        let newly_resolved = self.resolved.iter().any(|alert| !told.resolved.contains(alert));
         if self.send_resolved && newly_resolved {
             return Verdict::Send(Reason::SomeResolved);
         }
@@ -123,7 +138,12 @@ mod tests {
         use Reason::*;
         use Verdict::{Send, Withhold};
         let told = |firing: &[u64], resolved: &[u64]| {
-            Some(Told { at: Timestamp::from_seconds(0), firing: set(firing), resolved: set(resolved) })
+            Some(Told {
+                at: Timestamp::from_seconds(0),
+                firing: set(firing),
+                resolved: set(resolved),
+                ..Told::default()
+            })
         };
         // firing, resolved, told, seconds since, send_resolved, waiting -> verdict
         for (firing, resolved, told, at, send_resolved, waiting, expected) in [
@@ -146,6 +166,7 @@ mod tests {
                 now: Timestamp::from_seconds(at),
                 firing: &firing,
                 resolved: &resolved,
+                suppressed: false,
                 told: told.as_ref(),
                 waiting,
                 send_resolved,

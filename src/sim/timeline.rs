@@ -110,9 +110,16 @@ fn line(kind: &EventKind) -> Option<(&'static str, String)> {
         EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
         EventKind::RuleRecovered { rule } => ("works", rule.clone()),
         EventKind::RuleRemoved { .. } | EventKind::Delivered(_) => return None,
-        EventKind::Withheld { receiver, reason, group_key, .. } => {
-            ("withheld", format!("{receiver}: {} (group {group_key})", reason.as_str()))
+        EventKind::Withheld { receiver, reason, group_key, suppressed, .. } => {
+            let suppressed: Vec<String> = suppressed.iter().map(ToString::to_string).collect();
+            let why = if suppressed.is_empty() { String::new() } else { format!(": {}", suppressed.join("; ")) };
+            ("withheld", format!("{receiver}: {} (group {group_key}){why}", reason.as_str()))
         }
+        EventKind::Suppressed { alerts, receiver, .. } => {
+            let alerts: Vec<String> = alerts.iter().map(ToString::to_string).collect();
+            ("muted", format!("{receiver}: {}", alerts.join("; ")))
+        }
+        EventKind::Silence { id, state, matchers, .. } => ("silence", format!("{id} {}: {matchers}", state.as_str())),
         EventKind::Queued(notice) => ("notify", told(notice)),
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
         EventKind::Abandoned { notice, error } => ("failed", format!("{}: {error}", told(notice))),

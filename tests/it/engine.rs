@@ -7,7 +7,8 @@ use std::time::Duration;
 use watchbell::config::{self, MemoryFiles};
 use watchbell::deliver::{Delivery, Notification, Outcome};
 use watchbell::engine::{Effect, Engine, Input, Plan, Record, RecordKind, RuleError};
-use watchbell::model::{AlertStatus, Fingerprint, Labels, Timestamp, TraceId};
+use watchbell::model::{AlertStatus, Fingerprint, Labels, MatchOp, Matcher, Timestamp, TraceId};
+use watchbell::route::SilenceDraft;
 use watchbell::rule::{AlertState, Observation, Presence, Rule, alert_labels};
 
 const HOSTS: [&str; 4] = ["a", "b", "c", "d"];
@@ -52,9 +53,18 @@ receivers:
         .replace("receiver: default", "receiver: pages")
         .replace("receiver: pages, group", "receiver: default, group");
     let external = format!("{tree}\nglobal: {{external_labels: {{site: north}}}}\n");
+    let muting = format!(
+        "{tree}    - {{matchers: [host=d], mute_time_intervals: [even], routes: [{{active_time_intervals: [even]}}]}}
+time_intervals: [{{name: even, time_intervals: [{{times: [{{start_time: '14:00', end_time: '15:00'}}]}}]}}]
+inhibit_rules:
+  - {{source_matchers: [alertname=Down], target_matchers: [alertname=~\"Slow|Gone\"], equal: [host]}}
+  - {{source_matchers: [severity=page], target_matchers: [severity=~\"page|warn\"]}}
+"
+    );
     let variants = [
         (flat.to_owned(), rules("1m", "g")),
         (tree.to_owned(), rules("1m", "g")),
+        (muting, rules("1m", "g")),
         (swapped, rules("5m", "g")),
         (external, rules("0s", "g")),
         (tree.to_owned(), rules("1m", "renamed")),
@@ -100,6 +110,8 @@ struct World {
     /// Hosts whose data are gone.
     lost: BTreeSet<String>,
     receivers_work: bool,
+    /// How many silences were asked for.
+    silences: usize,
     crashes: bool,
     /// What each lane knows of each alert, by what arrived.
     known: BTreeMap<Lane, BTreeMap<Fingerprint, (AlertStatus, Labels)>>,
@@ -122,6 +134,7 @@ impl World {
             holding: BTreeSet::new(),
             lost: BTreeSet::new(),
             receivers_work: false,
+            silences: 0,
             crashes: true,
             known: BTreeMap::new(),
             contents: HashMap::new(),
@@ -153,6 +166,7 @@ impl World {
         }
         for effect in effects {
             let Effect::Send(delivery) = effect else { continue };
+            self.check_not_silenced(&delivery.notification);
             let known = self.contents.entry(delivery.key.clone()).or_insert_with(|| delivery.notification.clone());
             assert_eq!(*known, delivery.notification, "a key goes with one content");
             let lane = lane(&delivery);
@@ -160,6 +174,40 @@ impl World {
             assert!(!same_lane, "a lane has one attempt under way");
             self.under_way.insert(delivery.number, *delivery);
         }
+    }
+
+    /// What is silenced at the moment of the decision is not told as firing.
+    fn check_not_silenced(&self, notification: &Notification) {
+        let silences = self.engine.groups().silences();
+        let firing = |status| status == AlertStatus::Firing && notification.decided_at == self.now;
+        for alert in notification.alerts.iter().filter(|alert| firing(alert.status(self.now))) {
+            assert_eq!(silences.silencing(&alert.labels, self.now), Vec::<&_>::new(), "{}", alert.labels);
+        }
+    }
+
+    /// Somebody sets, changes or ends a silence.
+    fn silence(&mut self) {
+        let known: Vec<String> = self.engine.groups().silences().iter().map(|silence| silence.id.clone()).collect();
+        let known = (!known.is_empty()).then(|| known[self.chance.next(known.len())].clone());
+        if let (Some(id), true) = (&known, self.chance.one_in(3)) {
+            return self.handle(Input::ExpireSilence { id: id.clone() });
+        }
+        let matcher = match self.chance.next(3) {
+            0 => Matcher::equal("host", HOSTS[self.chance.next(HOSTS.len())]),
+            1 => Matcher::equal("alertname", "Down"),
+            _ => Matcher::new("severity", MatchOp::Regex, "page|warn").expect("valid"),
+        };
+        let starts_at = self.now + Duration::from_secs([0, 0, 100, 600][self.chance.next(4)]);
+        let draft = SilenceDraft {
+            id: known.filter(|_| self.chance.one_in(2)),
+            matchers: vec![matcher],
+            starts_at,
+            ends_at: starts_at + Duration::from_secs([30, 333, 2000, 20_000][self.chance.next(4)]),
+            created_by: String::new(),
+            comment: String::new(),
+        };
+        self.silences += 1;
+        self.handle(Input::SetSilence { draft, new_id: format!("silence-{:06}", self.silences) });
     }
 
     fn check_counts(&self) {
@@ -282,6 +330,8 @@ impl World {
         }
         let deliveries = |engine: &Engine| engine.deliveries().cloned().collect::<Vec<_>>();
         assert_eq!(deliveries(&self.engine), deliveries(&restored));
+        let silences = |engine: &Engine| engine.groups().silences().iter().cloned().collect::<Vec<_>>();
+        assert_eq!(silences(&self.engine), silences(&restored));
         if self.under_way.is_empty() {
             assert_eq!(self.engine.next_wakeup(), restored.next_wakeup());
         }
@@ -324,6 +374,9 @@ impl World {
                 self.lost.insert(host);
             }
         }
+        if self.chance.one_in(5) {
+            self.silence();
+        }
         if self.chance.one_in(12) {
             self.plan = Arc::clone(&self.plans[self.chance.next(self.plans.len())]);
             self.handle(Input::NewPlan(Arc::clone(&self.plan)));
@@ -353,6 +406,8 @@ impl World {
         for _ in 0..90 {
             self.step(60);
         }
+        // Until the last silence is forgotten.
+        self.step(6 * 24 * 60 * 60);
         self.check_over();
     }
 
@@ -364,6 +419,10 @@ impl World {
                 let labels = self.plan.external_labels.merged(&alert.labels);
                 for found in tree.matching(&labels) {
                     let group = format!("{}:{}", found.key, found.route.group_labels(&labels));
+                    let routed = self.engine.groups().alert(labels.fingerprint()).expect("a firing alert is routed");
+                    if self.engine.groups().suppression(&tree, &group, routed, self.now).is_some() {
+                        continue;
+                    }
                     let receiver = self.plan.receivers.iter().find(|receiver| receiver.name == found.route.receiver);
                     for number in 0..receiver.map_or(0, |receiver| receiver.integrations.len()) {
                         let lane = (group.clone(), found.route.receiver.clone(), number);

@@ -119,7 +119,7 @@ receivers:
     pagerduty_configs: [{routing_key: hunter2, description: '{{ template "nope" . }}'}]
 inhibit_rules: []
 "#
-    ), @r##"
+    ), @r###"
     error[yaml/unknown-field]: unknown field `scrape_intervall` in `global`
      --> watchbell.yml:2:3
       |
@@ -216,11 +216,13 @@ inhibit_rules: []
     19 |       group_by: [a, a]
        |                     ^
 
-    error[config/unsupported]: `mute_time_intervals` is not supported yet
-      --> watchbell.yml:20:7
+    error[config/unknown-time-interval]: no time interval is named `x`
+      --> watchbell.yml:20:29
        |
-    20 |       mute_time_intervals: [*]
-       |       ^^^^^^^^^^^^^^^^^^^
+    20 |       mute_time_intervals: [x]
+       |                             ^
+       |
+       = help: define it under `time_intervals`
 
     error[yaml/missing-field]: a Slack channel needs `api_url` or `app_token`, here or as `slack_…` in `global`
       --> watchbell.yml:23:21
@@ -273,15 +275,7 @@ inhibit_rules: []
        |
     27 |     pagerduty_configs: [{routing_key: *******, description: '{{ template "nope" . }}'}]
        |                                                                 ^
-
-    error[config/unsupported]: `inhibit_rules` is not supported yet
-      --> watchbell.yml:28:1
-       |
-    28 | inhibit_rules: []
-       | ^^^^^^^^^^^^^
-       |
-       = help: it comes with a later version; take it out for now
-    "##);
+    "###);
 }
 
 #[test]

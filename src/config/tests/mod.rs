@@ -3,6 +3,7 @@
 mod conformance;
 mod hostile;
 mod main_files;
+mod muting;
 mod rule_files;
 mod spans;
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{Matcher, Reason, TraceId};
-use crate::route::{GroupBy, WAITING_MAX, Withheld};
+use crate::route::{CalendarSpan, GroupBy, SilenceDraft, TimeRange, Verdict, WAITING_MAX, Withheld};
 
 fn route(receiver: &str, group_by: GroupBy, matchers: &[(&str, &str)], routes: Vec<Route>) -> Route {
     Route {
@@ -11,6 +11,8 @@ fn route(receiver: &str, group_by: GroupBy, matchers: &[(&str, &str)], routes: V
         group_wait: Duration::from_secs(30),
         group_interval: Duration::from_secs(300),
         repeat_interval: Duration::from_secs(3600),
+        mute_intervals: Vec::new(),
+        active_intervals: Vec::new(),
         labels: Labels::default(),
         routes,
     }
@@ -53,11 +55,27 @@ impl World {
         self.groups.upsert(&self.tree, at(now), alert);
     }
 
+    /// Silences `host` for a time.
+    fn silence(&mut self, now: i64, host: &str, until: i64) {
+        let draft = SilenceDraft {
+            id: None,
+            matchers: vec![Matcher::equal("host", host)],
+            starts_at: at(now),
+            ends_at: at(until),
+            created_by: String::new(),
+            comment: String::new(),
+        };
+        let change = self.groups.silences().plan(at(now), &draft, &format!("of-{host}-{now}")).expect("valid");
+        self.groups.put_silence(change.silence);
+        self.groups.recheck(&self.tree, at(now));
+    }
+
     /// What is sent and withheld at `now`: `receiver: reason firing hosts / resolved hosts`.
     fn flush(&mut self, now: i64) -> Vec<String> {
+        self.groups.recheck(&self.tree, at(now));
         let flushed = self.groups.flush_due(&self.tree, at(now), &integrations);
         let mut told = Vec::new();
-        for (key, decisions) in flushed {
+        for Flushed { key, decisions, .. } in flushed {
             for decision in decisions {
                 told.push(line(&decision, at(now)));
                 if let Verdict::Send(_) = decision.verdict {
@@ -316,6 +334,128 @@ fn verdicts_of_the_first_look() {
         world.alert(0, "a", 0, None);
         world.alert(1, "a", 0, (!holds).then_some(1));
         let flushed = world.groups.flush_due(&world.tree, at(30), &integrations);
-        assert_eq!(flushed[0].1[0].verdict, expected);
+        assert_eq!(flushed[0].decisions[0].verdict, expected);
+    }
+}
+
+#[test]
+fn the_end_of_a_silence_is_news_at_once() {
+    let mut world = World::new(route("r", by_name(), &[], vec![]));
+    world.alert(0, "a", 0, None);
+    world.alert(0, "b", 0, None);
+    assert_eq!(world.flush(30), ["r: FirstNotification ab/"]);
+    world.silence(40, "a", 1000);
+    assert_eq!(world.flush(330), ["r: AlreadyTold"]);
+    world.alert(340, "c", 340, None);
+    assert_eq!(world.flush(630), ["r: NewAlerts bc/"]);
+    assert_eq!(world.flush(930), ["r: AlreadyTold"]);
+    assert_eq!(world.groups.next_due(), Some(at(1000)));
+    assert_eq!(world.flush(1000), ["r: NewAlerts abc/"]);
+    assert_eq!(world.groups.next_due(), Some(at(1300)));
+
+    // Ended early.
+    world.silence(1010, "a", 9000);
+    assert_eq!(world.flush(1300), ["r: AlreadyTold"]);
+    let ended = world.groups.silences().ended(at(1310), "of-a-1010").expect("active");
+    world.groups.put_silence(ended);
+    assert_eq!(world.flush(1310), ["r: NewAlerts abc/"]);
+
+    // An alert that nobody was told of.
+    let mut world = World::new(route("r", by_name(), &[], vec![]));
+    world.silence(0, "a", 100);
+    world.alert(1, "a", 1, None);
+    assert_eq!(world.flush(31), ["r: Suppressed"]);
+    assert_eq!(world.flush(100), ["r: FirstNotification a/"]);
+
+    // Too short to be noticed: no news.
+    world.silence(110, "a", 120);
+    assert_eq!(world.flush(120), [""; 0]);
+    assert_eq!(world.flush(400), ["r: AlreadyTold"]);
+}
+
+#[test]
+fn who_was_told_hears_the_end_of_what_is_silenced_meanwhile() {
+    for (receiver, ends) in [
+        ("r", ["r: AllResolved /a", "r: SomeResolved /b"]),
+        ("quiet", ["quiet: ResolvedNotWanted", "quiet: ResolvedNotWanted"]),
+    ] {
+        let mut world = World::new(route(receiver, by_name(), &[], vec![]));
+        world.alert(0, "a", 0, None);
+        world.flush(30);
+        world.silence(40, "a", 100_000);
+        assert_eq!(world.flush(330), [format!("{receiver}: Suppressed")]);
+        world.alert(340, "a", 0, Some(340));
+        assert_eq!(world.flush(630), [ends[0]]);
+
+        // Another one ends while one is silenced.
+        let mut world = World::new(route(receiver, by_name(), &[], vec![]));
+        world.alert(0, "a", 0, None);
+        world.alert(0, "b", 0, None);
+        world.flush(30);
+        world.silence(40, "a", 2000);
+        world.alert(340, "b", 0, Some(340));
+        assert_eq!(world.flush(330 + 30), [ends[1]]);
+        assert_eq!(world.flush(2000), [format!("{receiver}: NewAlerts a/")]);
+        world.alert(2010, "a", 0, Some(2010));
+        assert_eq!(world.flush(2300), [ends[0]]);
+    }
+}
+
+#[test]
+fn a_former_receiver_is_not_told_of_what_is_suppressed_no_more() {
+    let mut world = World::new(route("old", by_name(), &[], vec![]));
+    world.alert(0, "a", 0, None);
+    world.flush(30);
+    world.silence(40, "a", 500);
+    world.reroute(100, route("new", by_name(), &[], vec![]));
+    assert_eq!(world.flush(330), ["new: Suppressed", "old: Suppressed"]);
+    assert_eq!(world.flush(500), ["new: FirstNotification a/", "old: Suppressed"]);
+    world.alert(510, "a", 0, Some(510));
+    assert_eq!(world.flush(800), ["new: AllResolved /a", "old: AllResolved /a"]);
+}
+
+#[test]
+fn inhibited_until_all_sources_ended() {
+    let rule = InhibitRule {
+        name: "by-b".to_owned(),
+        source: vec![Matcher::new("host", crate::model::MatchOp::Regex, "b|c").expect("valid")],
+        target: vec![Matcher::equal("host", "a")],
+        equal: vec!["alertname".to_owned()],
+    };
+    let mut world = World::new(route("r", GroupBy::All, &[], vec![]));
+    world.groups.set_muting(&[rule], &[], at(0));
+    world.alert(0, "a", 0, None);
+    assert_eq!(world.flush(30), ["r: FirstNotification a/"]);
+    world.alert(40, "b", 40, None);
+    world.alert(40, "c", 40, None);
+    assert_eq!(world.flush(70), ["r: FirstNotification b/", "r: FirstNotification c/"]);
+    assert_eq!(world.flush(330), ["r: Suppressed"]);
+    world.alert(340, "b", 40, Some(340));
+    assert_eq!(world.flush(380), ["r: AllResolved /b", "r: AlreadyTold"]);
+    assert_eq!(world.groups.next_due(), Some(at(630)));
+    world.alert(390, "c", 40, Some(390));
+    assert_eq!(world.flush(400), [""; 0], "what was covered may end with its cover");
+    assert_eq!(world.flush(430), ["r: NewAlerts a/"]);
+}
+
+#[test]
+fn times_at_which_a_route_tells_nothing() {
+    // Minutes 10 to 20 of each day.
+    let times = vec![TimeRange { start: 10, end: 20 }];
+    let interval =
+        TimeInterval { name: "t".to_owned(), items: vec![CalendarSpan { times, ..CalendarSpan::default() }] };
+    for (muted, seconds) in [(true, 610), (false, 10)] {
+        let mut root = route("r", by_name(), &[], vec![]);
+        let names = if muted { &mut root.mute_intervals } else { &mut root.active_intervals };
+        names.push("t".to_owned());
+        let mut world = World::new(root);
+        world.groups.set_muting(&[], std::slice::from_ref(&interval), at(0));
+        world.alert(seconds, "a", seconds, None);
+        assert_eq!(world.flush(seconds + 30), ["r: Suppressed"]);
+        let end = if muted { 1200 } else { 600 };
+        for now in (seconds + 40..end).step_by(10) {
+            assert!(world.flush(now).iter().all(|line| line == "r: Suppressed"), "{now}");
+        }
+        assert_eq!(world.flush(end), ["r: FirstNotification a/"]);
     }
 }

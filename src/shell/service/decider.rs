@@ -370,8 +370,16 @@ fn log(event: &Event) {
         EventKind::RuleFailed { rule, error } => warn!(rule, error, "rule fails; its alerts stay as they were"),
         EventKind::RuleRecovered { rule } => info!(rule, "rule works again"),
         EventKind::RuleRemoved { firing } => info!(firing, "rule removed"),
-        EventKind::Withheld { group_key, receiver, integration, reason } => {
+        EventKind::Withheld { group_key, receiver, integration, reason, .. } => {
             debug!(group = group_key, receiver, integration, reason = reason.as_str(), "not notified");
+        }
+        EventKind::Suppressed { group_key, receiver, alerts } => {
+            for alert in alerts {
+                info!(group = group_key, receiver, %alert, "alert is not told");
+            }
+        }
+        EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
+            info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
         }
         EventKind::Queued(notice) => {
             info!(%trace_id, receiver = notice.receiver, channel = notice.channel, group = notice.group_key,
