@@ -85,7 +85,7 @@ impl Loading {
             let document = Document::from_bytes(path, text.as_bytes().to_vec());
             groups.extend(self.rule_file(document, path, main.rules));
         }
-        plan(main, groups, NotificationTemplates::default())
+        plan(main, groups, NotificationTemplates::default(), String::new())
     }
 
     /// Compiles the main file `document` with every file that it names.
@@ -105,6 +105,7 @@ impl Loading {
         }
         let templates = self.templates(&main, &reader, files);
         let rule_files = self.files(&main.rule_files, &reader, files);
+        let written = reader.shown_text();
         self.problems.extend(reader.finish());
         let mut groups = Vec::new();
         let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
@@ -112,7 +113,7 @@ impl Loading {
             let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
             groups.extend(self.rule_file(Document::read(&path, files), &name, main.rules));
         }
-        plan(main, groups, templates)
+        plan(main, groups, templates, written)
     }
 
     /// Reads the rule file `document`, known under `name`.
@@ -188,7 +189,7 @@ fn check_templates(reader: &Reader<'_>, templates: &NotificationTemplates) {
     }
 }
 
-fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) -> Plan {
+fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, written: String) -> Plan {
     Plan {
         engine: engine::Plan {
             groups,
@@ -202,6 +203,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates) ->
                 false => main.external_url,
             },
             resolve_timeout: main.resolve_timeout,
+            written: written.into(),
         },
         scrapes: main.scrapes,
         host_samples: main.host_samples,

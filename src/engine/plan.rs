@@ -1,5 +1,6 @@
 //! The compiled configuration of every decision.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deliver::Receiver;
@@ -26,4 +27,6 @@ pub struct Plan {
     pub external_url: String,
     /// After how long an alert that came from outside without an end is taken as resolved.
     pub resolve_timeout: Duration,
+    /// The main file as it is written, without its secrets; for people.
+    pub written: Arc<str>,
 }

@@ -3,12 +3,17 @@
 use super::state::Call;
 use super::{Engine, EventKind, keep};
 use crate::model::{Timestamp, TraceId};
-use crate::route::{Groups, Silence, SilenceChange, SilenceDraft, SilenceError, SuppressedAlert};
+use crate::route::{Groups, RouteTree, Silence, SilenceChange, SilenceDraft, SilenceError, SuppressedAlert};
 
 impl Engine {
     /// The routed alerts, their groups and the silences.
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// The route tree in force.
+    pub fn routes(&self) -> &RouteTree {
+        &self.tree
     }
 
     /// What setting `draft` at `now` will come to.

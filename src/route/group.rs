@@ -49,6 +49,11 @@ pub(super) struct Recipient {
 }
 
 impl Group {
+    /// The alerts that are routed here.
+    pub fn alerts(&self) -> impl Iterator<Item = Fingerprint> {
+        self.members.iter().copied()
+    }
+
     /// Whether no alert is routed here any more: it lives on until those who were told of its alerts know their end.
     pub fn is_orphan(&self) -> bool {
         self.members.is_empty() && !self.departed.is_empty()

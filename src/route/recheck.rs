@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::muting::Suppression;
 use super::silence::Silence;
-use super::{Groups, RouteTree};
+use super::{Groups, Route, RouteTree};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 
 /// How many suppressed alerts of one group are named.
@@ -49,6 +49,14 @@ impl Groups {
     pub fn suppression(&self, tree: &RouteTree, key: &str, alert: &Alert, now: Timestamp) -> Option<Suppression> {
         let route = self.groups.get(key).and_then(|group| tree.route(&group.route));
         self.muting.suppression(route, &alert.labels, now)
+    }
+
+    /// The time intervals that keep `route` from telling anything now.
+    pub fn muted_by(&self, route: Option<&Route>, now: Timestamp) -> Vec<String> {
+        match self.muting.by_time(route, now) {
+            Some(Suppression::Inactive { intervals } | Suppression::Muted { intervals }) => intervals,
+            _ => Vec::new(),
+        }
     }
 
     /// Every alert that inhibits one with `labels` now, once each.

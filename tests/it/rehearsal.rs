@@ -18,8 +18,12 @@ rule_files: [rules.yml]
 
 /// The timeline of `rules` over `samples`, which are in series notation.
 fn timeline(rules: &str, samples: &str) -> String {
+    timeline_by(MAIN, Verbosity::Normal, rules, samples)
+}
+
+fn timeline_by(main: &str, verbosity: Verbosity, rules: &str, samples: &str) -> String {
     let rules = format!("groups:\n  - name: g\n    interval: 1m\n    rules:\n{rules}");
-    let files = MemoryFiles::new([("watchbell.yml", MAIN), ("rules.yml", rules.as_str())]);
+    let files = MemoryFiles::new([("watchbell.yml", main), ("rules.yml", rules.as_str())]);
     let loaded = config::load(Some("watchbell.yml"), &files, &|_| None).expect("valid");
     let plan = loaded.plan.engine;
     let surroundings = Surroundings {
@@ -30,7 +34,7 @@ fn timeline(rules: &str, samples: &str) -> String {
     let samples = format!("start 2026-11-22T03:00:00Z\n{samples}");
     let samples = fixture::read("fixture.series", samples.as_bytes()).expect("valid");
     let timeline = rehearse(Rehearsal { plan: Arc::new(plan), surroundings, samples }).expect("played");
-    timeline.to_text(Verbosity::Normal)
+    timeline.to_text(verbosity)
 }
 
 const DOWN: &str = "
@@ -165,4 +169,24 @@ fn a_label_that_fails_makes_no_other_alert() {
 
     11m of samples, 12 evaluations (3 failed); fired: Down; notifications: 1
     "#);
+}
+
+#[test]
+fn who_is_not_told_and_why() {
+    let main = format!(
+        "{MAIN}
+inhibit_rules:
+  - {{name: down, source_matchers: [alertname=Down], target_matchers: [alertname=Slow], equal: [instance]}}
+time_intervals:
+  - {{name: early, time_intervals: [{{times: [{{start_time: '03:00', end_time: '03:15'}}]}}]}}
+"
+    )
+    .replace("repeat_interval: 20m}", "repeat_interval: 4h, routes: [{matchers: [team=x], mute_time_intervals: [early]}]}");
+    let rules = "
+      - {alert: Down, expr: up == 0}
+      - {alert: Slow, expr: slow == 1}
+      - {alert: Odd, expr: slow == 1, labels: {team: x}}
+";
+    let samples = "up{instance=\"a\"} 1x2 0x7 1x12\nslow{instance=\"a\"} 0x2 1x14 0x5";
+    insta::assert_snapshot!(timeline_by(&main, Verbosity::Verbose, rules, samples), @"");
 }

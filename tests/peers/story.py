@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import hostile, operated, paging, querying, receiving, reloading, restarting, scraping
+from stories import hostile, operated, paging, querying, receiving, reloading, restarting, scraping, silencing
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -25,6 +25,8 @@ STORIES = (
     reloading.pending_alerts_survive_a_reload,
     restarting.a_pending_alert_fires_on_time_after_a_restart,
     restarting.samples_that_were_accepted_survive_a_kill,
+    silencing.amtool_speaks_to_watchbell,
+    silencing.amtool_asks_for_the_configuration,
     hostile.hostile_bodies,
     hostile.hostile_targets,
     operated.endpoints,

@@ -67,6 +67,22 @@ impl<'e> Reader<'e> {
         problems
     }
 
+    /// The file with `<secret>` in place of each secret.
+    pub(in crate::config) fn shown_text(&self) -> String {
+        let mut secrets = self.secrets.borrow().clone();
+        secrets.sort_by_key(|span| (span.start, span.end));
+        let (mut shown, mut at) = (String::with_capacity(self.file.text.len()), 0);
+        for span in secrets {
+            if span.start >= at {
+                shown.push_str(self.file.text.get(at..span.start).unwrap_or_default());
+                shown.push_str("<secret>");
+            }
+            at = at.max(span.end);
+        }
+        shown.push_str(self.file.text.get(at..).unwrap_or_default());
+        shown
+    }
+
     /// Notes a problem.
     pub(in crate::config) fn report(&self, problem: Diagnostic) {
         let mut problems = self.problems.borrow_mut();

@@ -3,6 +3,7 @@
 mod health;
 mod query;
 mod rules;
+mod v2;
 
 pub use query::Queries;
 
@@ -51,6 +52,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The health of what is outside.
     pub statuses: Arc<Statuses>,
+    /// Gives out ids.
+    pub ids: Ids,
     /// The time.
     pub clock: Clock,
     /// When the service started.
@@ -79,6 +82,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
         .route("/api/v1/alerts", get(rules::alerts))
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/status/buildinfo", get(build_info))
+        .merge(v2::routes())
         .with_state(app);
     routes
         .merge(push)
@@ -103,6 +107,8 @@ async fn index() -> impl IntoResponse {
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
+         GET  /api/v2/alerts  /api/v2/alerts/groups  /api/v2/receivers  /api/v2/status\n\
+         GET, POST /api/v2/silences  GET, DELETE /api/v2/silence/ID\n\
          POST /api/v1/write (Prometheus remote write)  /api/v1/import (JSON lines)  /-/reload\n",
         env!("CARGO_PKG_VERSION")
     );

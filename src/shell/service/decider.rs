@@ -13,6 +13,7 @@ use super::status::Statuses;
 use crate::deliver::Delivery;
 use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
 use crate::model::Timestamp;
+use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
@@ -33,11 +34,16 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
+/// Where an answer goes that waits for a decision to be durable.
+type Answer<T> = tokio::sync::oneshot::Sender<T>;
+
 /// Something for the engine's thread.
 enum Message {
     Input(Input),
     Result(RuleId, Box<Input>, SyncSender<RuleView>),
     Read(Box<dyn FnOnce(&Engine) + Send>),
+    SetSilence(Box<SilenceDraft>, String, Answer<Result<String, SilenceError>>),
+    ExpireSilence(String, Answer<Result<(), SilenceError>>),
     Stop,
 }
 
@@ -103,6 +109,33 @@ impl Decider {
         found.await.map_err(|_| Stopping)
     }
 
+    /// Sets or changes a silence, known as `new_id` if it is a new one. Returns its id, once it is durable.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped, or does not keep up; within, what is wrong with the draft.
+    pub async fn set_silence(
+        &self,
+        draft: SilenceDraft,
+        new_id: String,
+    ) -> Result<Result<String, SilenceError>, Stopping> {
+        let (answer, done) = tokio::sync::oneshot::channel();
+        let message = Message::SetSilence(Box::new(draft), new_id, answer);
+        self.queue.try_send(message).map_err(|_| Stopping)?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Ends a silence; returns once that is durable.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped, or does not keep up; within, that there is no such silence, or that it is over.
+    pub async fn expire_silence(&self, id: String) -> Result<Result<(), SilenceError>, Stopping> {
+        let (answer, done) = tokio::sync::oneshot::channel();
+        self.queue.try_send(Message::ExpireSilence(id, answer)).map_err(|_| Stopping)?;
+        done.await.map_err(|_| Stopping)
+    }
+
     /// Lets the engine write what it has decided, and stop.
     pub fn stop(&self) {
         // An engine that has stopped already is what was asked for.
@@ -146,8 +179,8 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
         let _sentinel = sentinel;
         let snapshot_at = surround.clock.now() + SNAPSHOT_INTERVAL;
-        Loop { engine, messages, surround, pending: effects, pending_since: None, snapshot_at, snapshot_of: None }
-            .run();
+        let (pending, pending_since, answers) = (effects, None, Vec::new());
+        Loop { engine, messages, surround, pending, pending_since, answers, snapshot_at, snapshot_of: None }.run();
     })?;
     Ok((Decider { queue }, thread))
 }
@@ -159,6 +192,8 @@ struct Loop {
     pending: Vec<Effect>,
     /// When the first of them was decided.
     pending_since: Option<Started>,
+    /// Who waits for what is pending to be durable.
+    answers: Vec<Box<dyn FnOnce() + Send>>,
     snapshot_at: Timestamp,
     /// The write that the last snapshot holds.
     snapshot_of: Option<u64>,
@@ -206,7 +241,7 @@ impl Loop {
 
     /// How long nothing needs to be done, unless a message comes.
     fn sleep(&self) -> Duration {
-        if !self.pending.is_empty() {
+        if !self.pending.is_empty() || !self.answers.is_empty() {
             return GROUP_COMMIT;
         }
         let now = self.surround.clock.now();
@@ -230,6 +265,17 @@ impl Loop {
                 drop(answer.send(self.engine.rule_view(rule)));
             }
             Message::Read(read) => read(&self.engine),
+            Message::SetSilence(draft, new_id, answer) => {
+                let planned = self.engine.plan_silence(now, &draft, &new_id);
+                self.engine.handle(now, Input::SetSilence { draft: *draft, new_id }, &mut self.pending);
+                let outcome = planned.map(|change| change.silence.id);
+                self.answers.push(Box::new(move || drop(answer.send(outcome))));
+            }
+            Message::ExpireSilence(id, answer) => {
+                let planned = self.engine.groups().silences().ended(now, &id).map(drop);
+                self.engine.handle(now, Input::ExpireSilence { id }, &mut self.pending);
+                self.answers.push(Box::new(move || drop(answer.send(planned))));
+            }
             Message::Stop => return false,
         }
         true
@@ -241,6 +287,7 @@ impl Loop {
     fn commit(&mut self) -> bool {
         self.pending_since = None;
         if self.pending.is_empty() {
+            self.answers.drain(..).for_each(|answer| answer());
             return true;
         }
         let mut records = Vec::new();
@@ -256,6 +303,7 @@ impl Loop {
         if !self.persist(&latest(records)) {
             return false;
         }
+        self.answers.drain(..).for_each(|answer| answer());
         events.iter().for_each(|event| log(event));
         for delivery in deliveries {
             (self.surround.send)(delivery);

@@ -215,6 +215,7 @@ async fn start(
         reloader: reloading.reloader(),
         metrics: metrics.clone(),
         statuses,
+        ids: ids.clone(),
         clock: clock.clone(),
         started_at: now,
         ready: ready.clone(),

@@ -50,6 +50,21 @@ impl Ids {
         TraceId(id.max(1))
     }
 
+    /// A version 4 UUID that was not given out before.
+    pub fn uuid(&self) -> String {
+        let digits = format!("{:032x}", self.trace().0);
+        // The version, and the variant `10`.
+        let variant = ['8', '9', 'a', 'b'][usize::from(digits.as_bytes()[16]) % 4];
+        format!(
+            "{}-{}-4{}-{variant}{}-{}",
+            &digits[..8],
+            &digits[8..12],
+            &digits[13..16],
+            &digits[17..20],
+            &digits[20..]
+        )
+    }
+
     /// A span id that was not given out before.
     pub fn span(&self) -> SpanId {
         let turn = self.0.counter.fetch_add(1, Ordering::Relaxed);
