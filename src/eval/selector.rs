@@ -317,6 +317,7 @@ impl<'q> Evaluator<'q> {
             until = earlier(until, lookback_ms.saturating_neg());
         }
         let tracks = self.load(&selector.matchers, after, until, true, span)?;
+        self.keep(tracks.iter().map(|track| track.samples.len() + track.histograms.len()).sum(), span)?;
         Ok(Windows { tracks, moments: grid, ends, range_ms, extension: selector.extension, lookback_ms })
     }
 
@@ -329,7 +330,7 @@ impl<'q> Evaluator<'q> {
         without_markers: bool,
         span: &Span,
     ) -> Result<Vec<Track<'q>>, EvalError> {
-        let mut count = 0;
+        self.check_canceled(span)?;
         let stretches = self.querier.select(matchers, after, until);
         let mut tracks = Vec::with_capacity(stretches.len());
         for stretch in stretches {
@@ -337,7 +338,6 @@ impl<'q> Evaluator<'q> {
             if without_markers && samples.iter().any(|sample| is_stale(sample.value)) {
                 samples = samples.iter().filter(|sample| !is_stale(sample.value)).copied().collect();
             }
-            count += samples.len() + stretch.histograms.len();
             tracks.push(Track {
                 labels: stretch.labels.into_owned(),
                 drop_name: false,
@@ -346,7 +346,6 @@ impl<'q> Evaluator<'q> {
                 starts: stretch.starts,
             });
         }
-        self.keep(count, span)?;
         Ok(tracks)
     }
 
