@@ -4,6 +4,7 @@
 
 pub mod check;
 mod dry_run;
+mod fmt;
 mod query;
 mod serve;
 mod test;
@@ -47,6 +48,8 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// Check configuration and rule files, and show every error where it stands
     Check(check::CheckArgs),
+    /// Lay out expressions, alone or in rule files
+    Fmt(fmt::FmtArgs),
     /// Play recorded samples through rules and routes on a simulated clock, and show what would have happened
     DryRun(dry_run::DryRunArgs),
     /// Ask what an expression yields: over recorded samples, or a running Watchbell or Prometheus
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.verb {
         Verb::Serve(args) => serve::run(args, clock, ids, began),
         Verb::Check(args) => check::run(args),
+        Verb::Fmt(args) => fmt::run(args),
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::Test(args) => test::run(args),

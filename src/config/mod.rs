@@ -3,6 +3,7 @@
 mod check;
 mod document;
 mod expression;
+mod format;
 mod http;
 mod jobs;
 mod load;
@@ -21,6 +22,7 @@ mod tests;
 mod yaml;
 
 pub use check::{Checked, check};
+pub use format::{Edit, FormattedRules, format_rules};
 pub use load::{Environment, Loaded, load};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
 pub use plan::{HostSamples, Limits, Plan, QueryLimits};

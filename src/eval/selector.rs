@@ -248,20 +248,19 @@ impl<'q> Evaluator<'q> {
         if selector.extension == Some(RangeExtension::Smoothed) {
             return self.select_smoothed(selector, span, seen_at);
         }
-        self.select_with(&selector.matchers, span, seen_at, |found| found.point)
+        Ok(self.select_with(&selector.matchers, seen_at, |found| found.point))
     }
 
     /// What `read` makes of the latest samples inside the look-back of the moments `seen_at`.
     pub(super) fn select_with(
         &mut self,
         matchers: &[Matcher],
-        span: &Span,
         seen_at: Grid,
         read: impl Fn(Found<'_>) -> Point,
-    ) -> Result<Vec<Row>, EvalError> {
+    ) -> Vec<Row> {
         let lookback_ms = self.lookback_ms();
         let last = seen_at.at(seen_at.len() - 1);
-        let tracks = self.load(matchers, earlier(seen_at.at(0), lookback_ms), last, false, span)?;
+        let tracks = self.load(matchers, earlier(seen_at.at(0), lookback_ms), last, false);
         let mut rows = Vec::with_capacity(tracks.len());
         for track in tracks {
             let mut cursors = <(Cursor, Cursor)>::default();
@@ -277,13 +276,14 @@ impl<'q> Evaluator<'q> {
                 rows.push(Row { labels: track.labels, drop_name: false, points });
             }
         }
-        Ok(rows)
+        rows
     }
 
     fn select_smoothed(&mut self, selector: &Selector, span: &Span, seen_at: Grid) -> Result<Vec<Row>, EvalError> {
         let lookback_ms = self.lookback_ms();
         let until = earlier(seen_at.at(seen_at.len() - 1), lookback_ms.saturating_neg());
-        let tracks = self.load(&selector.matchers, earlier(seen_at.at(0), lookback_ms), until, true, span)?;
+        let tracks = self.load(&selector.matchers, earlier(seen_at.at(0), lookback_ms), until, true);
+        self.keep(tracks.iter().map(Track::len).sum(), span)?;
         let mut notebook = Notebook::default();
         let mut rows = Vec::with_capacity(tracks.len());
         for track in tracks {
@@ -316,8 +316,8 @@ impl<'q> Evaluator<'q> {
         if selector.extension == Some(RangeExtension::Smoothed) {
             until = earlier(until, lookback_ms.saturating_neg());
         }
-        let tracks = self.load(&selector.matchers, after, until, true, span)?;
-        self.keep(tracks.iter().map(|track| track.samples.len() + track.histograms.len()).sum(), span)?;
+        let tracks = self.load(&selector.matchers, after, until, true);
+        self.keep(tracks.iter().map(Track::len).sum(), span)?;
         Ok(Windows { tracks, moments: grid, ends, range_ms, extension: selector.extension, lookback_ms })
     }
 
@@ -328,9 +328,7 @@ impl<'q> Evaluator<'q> {
         after: Timestamp,
         until: Timestamp,
         without_markers: bool,
-        span: &Span,
-    ) -> Result<Vec<Track<'q>>, EvalError> {
-        self.check_canceled(span)?;
+    ) -> Vec<Track<'q>> {
         let stretches = self.querier.select(matchers, after, until);
         let mut tracks = Vec::with_capacity(stretches.len());
         for stretch in stretches {
@@ -346,7 +344,7 @@ impl<'q> Evaluator<'q> {
                 starts: stretch.starts,
             });
         }
-        Ok(tracks)
+        tracks
     }
 
     /// The range vector of `subquery`: its expression at the multiples of its step inside its range.
@@ -377,7 +375,7 @@ impl<'q> Evaluator<'q> {
             for row in rows {
                 tracks.push(as_track(row, inner));
             }
-            self.keep(tracks.iter().map(|track| track.samples.len() + track.histograms.len()).sum(), span)?;
+            self.keep(tracks.iter().map(Track::len).sum(), span)?;
         }
         Ok(Windows { tracks, moments: grid, ends, range_ms, extension: None, lookback_ms: 0 })
     }
@@ -407,6 +405,11 @@ impl<'q> Evaluator<'q> {
 }
 
 impl Track<'_> {
+    /// How many samples it has.
+    fn len(&self) -> usize {
+        self.samples.len() + self.histograms.len()
+    }
+
     /// The latest sample after the look-back of `at` and not after it.
     fn latest(&self, cursors: &mut (Cursor, Cursor), at: Timestamp, lookback_ms: i64) -> Option<Found<'_>> {
         let floats = cursors.0.count_until(&self.samples, at);

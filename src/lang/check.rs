@@ -2,7 +2,9 @@
 
 use super::error::{Faults, ParseErrorKind};
 use super::parser::count;
-use super::{AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, RangeExtension, Selector, Span, ValueType};
+use super::{
+    AggregateOp, Binary, Call, Cardinality, Expr, ExprKind, Function, RangeExtension, Selector, Span, ValueType,
+};
 use crate::model::METRIC_NAME;
 
 /// Reports to `faults` what is wrong with the meaning of `expr`, which was read from `text`.
@@ -23,6 +25,20 @@ fn a(value_type: ValueType) -> &'static str {
         ValueType::InstantVector => "an instant vector",
         ValueType::RangeVector => "a range vector",
     }
+}
+
+/// A call of `function` with what must be given.
+fn example(function: &Function) -> String {
+    let wanted = (0..function.args_min()).filter_map(|index| function.arg_type(index));
+    let arguments: Vec<&str> = wanted
+        .map(|wanted| match wanted {
+            ValueType::Scalar => "0.9",
+            ValueType::String => "\"text\"",
+            ValueType::InstantVector => "x",
+            ValueType::RangeVector => "x[5m]",
+        })
+        .collect();
+    format!("{}({})", function.name, arguments.join(", "))
 }
 
 impl Checker<'_> {
@@ -55,6 +71,13 @@ impl Checker<'_> {
             ExprKind::Aggregate(aggregate) => {
                 let name = aggregate.op.name();
                 if let Some(parameter) = &aggregate.parameter {
+                    if parameter.value_type() == ValueType::InstantVector
+                        && aggregate.expr.value_type() == ValueType::Scalar
+                    {
+                        let swapped = format!("{name}({}, {})", self.quoted(&aggregate.expr), self.quoted(parameter));
+                        let message = format!("{name}() wants its parameter before the vector");
+                        return self.fault(&expr.span, message, Some(format!("write `{swapped}`")));
+                    }
                     let text = aggregate.op == AggregateOp::CountValues;
                     let wanted = if text { ValueType::String } else { ValueType::Scalar };
                     self.wants(parameter, wanted, &format!("{name}() wants {} as parameter", a(wanted)));
@@ -96,7 +119,11 @@ impl Checker<'_> {
             }
             (ValueType::InstantVector, ValueType::Scalar) => Some(format!("write `vector({text})`")),
             (ValueType::Scalar, ValueType::InstantVector) => Some(format!("write `scalar({text})`")),
-            (ValueType::String, _) => Some("write a text in quotes".to_owned()),
+            (ValueType::String, _) => Some(match &expr.kind {
+                ExprKind::Selector(_) => format!("quote it: `\"{text}\"`"),
+                _ => "write a text in quotes".to_owned(),
+            }),
+            (ValueType::RangeVector, ValueType::Scalar) => Some("such as `x[5m]`".to_owned()),
             _ => None,
         };
         self.fault(&expr.span, format!("{message}, found {}", a(found)), hint);
@@ -174,7 +201,14 @@ impl Checker<'_> {
                 Some(_) if found > min => format!("at most {}", count(max.unwrap_or(min))),
                 _ => format!("at least {}", count(min)),
             };
-            self.fault(&expr.span, format!("{name}() wants {wanted}, found {found}"), None);
+            let hint = Some(format!("write `{}`", example(function)));
+            return self.fault(&expr.span, format!("{name}() wants {wanted}, found {found}"), hint);
+        }
+        if let [first, second] = call.args.as_slice()
+            && self.is_swapped(function, first, second)
+        {
+            let hint = format!("write `{name}({}, {})`", self.quoted(second), self.quoted(first));
+            return self.fault(&expr.span, format!("the arguments of {name}() are swapped"), Some(hint));
         }
         for (index, arg) in call.args.iter().enumerate() {
             let Some(wanted) = function.arg_type(index) else { break };
@@ -186,6 +220,13 @@ impl Checker<'_> {
             self.wants(arg, wanted, &format!("{name}() wants {}{place}", a(wanted)));
             self.extension(name, arg);
         }
+    }
+
+    /// Whether two arguments fit only the other way round.
+    fn is_swapped(&self, function: &Function, first: &Expr, second: &Expr) -> bool {
+        let (found, other) = (first.value_type(), second.value_type());
+        let (wanted, then) = (function.arg_type(0), function.arg_type(1));
+        found != other && Some(found) == then && Some(other) == wanted
     }
 
     /// The second argument of info() holds conditions only and may match everything.

@@ -110,6 +110,11 @@ impl Faults {
         self.0.push(ParseError { kind, span, line: 0, column: 0, message, hint });
     }
 
+    /// Drops the faults that begin behind `at`.
+    pub(super) fn forget_after(&mut self, at: usize) {
+        self.0.retain(|error| error.span.start <= at);
+    }
+
     /// Whether no fault was found.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -112,6 +112,11 @@ pub(crate) fn series(count: usize) -> Vec<Labels> {
 
 /// One sample of each of `series` at `at`.
 pub(crate) fn batch(series: &[Labels], at: Timestamp, value: f64) -> Batch {
-    let series = series.iter().map(|labels| (labels.clone(), vec![Sample::new(at, value)])).collect();
-    Batch { series, ..Batch::default() }
+    batch_of(series, at, std::iter::repeat(value))
+}
+
+/// One sample of each of `series` at `at`, of `values` in order.
+pub(crate) fn batch_of(series: &[Labels], at: Timestamp, values: impl IntoIterator<Item = f64>) -> Batch {
+    let samples = series.iter().zip(values).map(|(labels, value)| (labels.clone(), vec![Sample::new(at, value)]));
+    Batch { series: samples.collect(), ..Batch::default() }
 }

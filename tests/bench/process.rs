@@ -27,12 +27,31 @@ impl Process {
         if let Some(config) = config {
             command.args(["--config", config]);
         }
+        Process::launch(command, address, "/ready")
+    }
+
+    /// Starts Prometheus, which takes remote writes, if it is installed.
+    pub(crate) fn start_prometheus(folder: &Path) -> Option<Process> {
+        let config = folder.join("prometheus.yml");
+        std::fs::write(&config, "global: {scrape_interval: 15s}\n").expect("the file is written");
+        Command::new("prometheus").arg("--version").output().ok()?;
+        let address = free_address();
+        let mut command = Command::new("prometheus");
+        command.args(["--web.enable-remote-write-receiver", "--log.level=error"]);
+        command.arg(format!("--web.listen-address={address}"));
+        command.arg(format!("--config.file={}", config.display()));
+        command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
+        Some(Process::launch(command, address, "/-/ready").0)
+    }
+
+    /// Starts `command` and waits until `ready_path` answers 200; says how long that took.
+    fn launch(mut command: Command, address: String, ready_path: &str) -> (Process, Duration) {
         let logs = std::env::var_os("WATCHBELL_BENCH_LOGS").is_some();
         let output = || if logs { Stdio::inherit() } else { Stdio::null() };
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn().expect("the binary starts");
         let mut process = Process { child, address };
-        while process.get("/ready").is_none_or(|(status, _)| status != 200) {
+        while process.get(ready_path).is_none_or(|(status, _)| status != 200) {
             assert!(started.elapsed() < READY_PATIENCE, "the service does not become ready");
             if let Ok(Some(status)) = process.child.try_wait() {
                 panic!("the service has ended: {status}; WATCHBELL_BENCH_LOGS=1 shows why");
@@ -124,6 +143,7 @@ impl Connection {
         self.stream.read_line(&mut line).ok()?;
         let status = line.split(' ').nth(1)?.parse().ok()?;
         let mut length = 0;
+        let mut chunked = false;
         loop {
             line.clear();
             self.stream.read_line(&mut line).ok()?;
@@ -131,15 +151,36 @@ impl Connection {
             if header.is_empty() {
                 break;
             }
-            if let Some((name, value)) = header.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().ok()?;
+            let Some((name, value)) = header.split_once(':') else { continue };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().ok()?,
+                "transfer-encoding" => chunked = true,
+                _ => {}
             }
         }
+        let body = if chunked { self.chunks()? } else { self.exactly(length)? };
+        Some((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).ok()?;
-        Some((status, String::from_utf8_lossy(&body).into_owned()))
+        Some(body)
+    }
+
+    /// A body that comes in chunks, each after its length.
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).ok()?;
+            let length = usize::from_str_radix(line.trim(), 16).ok()?;
+            body.extend(self.exactly(length)?);
+            self.exactly(2)?;
+            if length == 0 {
+                return Some(body);
+            }
+        }
     }
 
     /// Posts a remote-write body.

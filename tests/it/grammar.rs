@@ -1,11 +1,17 @@
-//! Holds `grammar/promql.ebnf` and the parser together: random sentences of the grammar are accepted, broken ones never
+//! Holds the grammars in `grammar/` and the parsers together: random sentences of the grammar are accepted, broken ones never
 //! panic, and what is accepted prints to something that reads back the same. The notation is told in `grammar/README.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchbell::lang::parse;
+use watchbell::config;
+use watchbell::lang::{parse, parse_matchers, pretty};
+use watchbell::model::parse_duration;
+use watchbell::template::RuleTemplate;
 
 const GRAMMAR: &str = include_str!("../../grammar/promql.ebnf");
+const DURATIONS: &str = include_str!("../../grammar/duration.ebnf");
+const MATCHERS: &str = include_str!("../../grammar/matchers.ebnf");
+const TEMPLATES: &str = include_str!("../../grammar/template.ebnf");
 
 /// The right side of a production.
 #[derive(Debug)]
@@ -175,7 +181,14 @@ struct Writer<'g> {
     /// What the next token must not begin with.
     forbidden: Option<String>,
     broken: bool,
+    /// What may stand before a token.
+    blanks: &'static [&'static str],
 }
+
+/// White space and comments.
+const BLANKS: [&str; 6] = [" ", " ", " ", "\n", "\t", " # note\n"];
+/// White space alone, or nothing.
+const SPACES: [&str; 4] = [" ", "", "\t", "  "];
 
 const DEEP: usize = 1 << 20;
 
@@ -192,7 +205,16 @@ impl<'g> Writer<'g> {
         }
         assert!(depths.values().all(|depth| *depth < DEEP), "a production never ends: {depths:?}");
         let (used, text) = (BTreeSet::new(), String::new());
-        Writer { productions, depths, random: Random(seed), used, text, forbidden: None, broken: false }
+        Writer {
+            productions,
+            depths,
+            random: Random(seed),
+            used,
+            text,
+            forbidden: None,
+            broken: false,
+            blanks: &BLANKS,
+        }
     }
 
     /// A sentence of `start` about as deep as `depth`.
@@ -201,7 +223,12 @@ impl<'g> Writer<'g> {
             self.text.clear();
             self.forbidden = None;
             self.broken = false;
-            self.production(start, depth, false);
+            // A sentence that is one token has nothing blank before it.
+            if start.starts_with(|c: char| c.is_ascii_uppercase()) {
+                self.production(start, depth, true);
+            } else {
+                self.production(start, depth, false);
+            }
             if !self.broken {
                 return std::mem::take(&mut self.text);
             }
@@ -225,7 +252,7 @@ impl<'g> Writer<'g> {
         if self.forbidden.take().is_some_and(|forbidden| token.starts_with(&forbidden)) {
             self.broken = true;
         }
-        let blank = [" ", " ", " ", "\n", "\t", " # note\n"][self.random.below(6)];
+        let blank = self.blanks[self.random.below(self.blanks.len())];
         self.text.push_str(blank);
         self.text.push_str(token);
     }
@@ -302,6 +329,11 @@ fn prints_back(text: &str) -> bool {
     let printed = expr.to_string();
     let again = parse(&printed).unwrap_or_else(|errors| panic!("{text}\nprinted as {printed}\n{errors}"));
     assert_eq!(again.to_string(), printed, "{text}");
+    for width in [10, 60] {
+        let printed = pretty(&expr, width);
+        let again = parse(&printed).unwrap_or_else(|errors| panic!("{text}\nprinted as {printed}\n{errors}"));
+        assert_eq!(pretty(&again, width), printed, "{text}");
+    }
     true
 }
 
@@ -323,6 +355,46 @@ fn sentences_of_the_grammar_are_accepted() {
     assert!(valid > 30, "only {valid} sentences have a meaning too");
 }
 
+/// Makes sentences of `start` for `accepts`, which must take them all; then broken ones, which must not make it panic.
+fn holds(grammar: &str, start: &str, blanks: &'static [&'static str], accepts: impl Fn(&str) -> Result<(), String>) {
+    let productions = Reader { rest: grammar }.productions();
+    let mut writer = Writer::new(&productions, 0x5eed);
+    writer.blanks = blanks;
+    let (start, _) = productions.get_key_value(start).expect("a production");
+    for round in 0..2000 {
+        let text = writer.sentence(start, 6 + round % 20);
+        if let Err(error) = accepts(&text) {
+            panic!("{start}: {text:?}\n{error}");
+        }
+        let _ = accepts(&broken(text, &mut writer.random));
+    }
+}
+
+#[test]
+fn durations() {
+    holds(DURATIONS, "SPAN", &[], |text| parse_duration(text).map(drop).map_err(|error| error.to_string()));
+    holds(DURATIONS, "duration", &BLANKS, |text| match parse(&format!("x[{text}\n]")) {
+        Err(errors) if !errors.grammar_holds() => Err(errors.to_string()),
+        _ => Ok(()),
+    });
+}
+
+#[test]
+fn matchers() {
+    let route = |text: &str| config::parse_matchers(text).map(drop).map_err(|error| error.to_string());
+    holds(MATCHERS, "matchers", &SPACES, route);
+    holds(MATCHERS, "CLASSIC", &[], route);
+    holds(MATCHERS, "selector", &BLANKS, |text| match parse_matchers(text) {
+        Err(errors) if !errors.grammar_holds() => Err(errors.to_string()),
+        _ => Ok(()),
+    });
+}
+
+#[test]
+fn templates() {
+    holds(TEMPLATES, "TEMPLATE", &[], |text| RuleTemplate::parse(text).map(drop).map_err(|error| error.to_string()));
+}
+
 /// What broken sentences are broken with.
 const BYTES: &[u8] = b"()[]{}\"'`\\,:;@#=!~<>+-*/%^. \nax09_";
 
@@ -331,17 +403,26 @@ fn broken_sentences_never_panic() {
     let productions = Reader { rest: GRAMMAR }.productions();
     let mut writer = Writer::new(&productions, 0xbad5eed);
     for round in 0..3000 {
-        let mut text = writer.sentence("expression", 12 + round % 20).into_bytes();
-        for _ in 0..=writer.random.below(3) {
-            let at = writer.random.below(text.len());
-            let byte = BYTES[writer.random.below(BYTES.len())];
-            match writer.random.below(4) {
-                0 => drop(text.remove(at)),
-                1 => text[at] = byte,
-                2 => text.insert(at, byte),
-                _ => text.truncate(at + 1),
-            }
-        }
-        prints_back(&String::from_utf8(text).expect("ASCII"));
+        let text = writer.sentence("expression", 12 + round % 20);
+        prints_back(&broken(text, &mut writer.random));
     }
+}
+
+/// `text` with a few bytes more, less or other.
+fn broken(text: String, random: &mut Random) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..=random.below(3) {
+        if chars.is_empty() {
+            break;
+        }
+        let at = random.below(chars.len());
+        let byte = char::from(BYTES[random.below(BYTES.len())]);
+        match random.below(4) {
+            0 => drop(chars.remove(at)),
+            1 => chars[at] = byte,
+            2 => chars.insert(at, byte),
+            _ => chars.truncate(at + 1),
+        }
+    }
+    chars.into_iter().collect()
 }

@@ -4,6 +4,7 @@ mod conformance;
 mod hostile;
 mod main_files;
 mod rule_files;
+mod spans;
 
 use super::*;
 use crate::model::{Diagnostic, render_text};

@@ -39,13 +39,20 @@ pub(super) fn sampled(mut rows: Vec<Row>, ratios: &[f64]) -> Vec<Row> {
     rows
 }
 
-/// Where a series lies between 0 and 1: its xxHash64, over every name, 0xff, value, 0xff in order, as a share of 2^64.
+/// Where a series lies between 0 and 1: its xxHash64 as a share of 2^64, over every name and value in order, each after its
+/// length, as Prometheus keeps labels: one byte, or from 255 on the byte 255 and three more, the least first.
 fn offset_of(labels: &Labels, bytes: &mut Vec<u8>) -> f64 {
     bytes.clear();
     for (name, value) in labels.iter() {
         for part in [name, value] {
+            match u8::try_from(part.len()) {
+                Ok(length) if length < u8::MAX => bytes.push(length),
+                _ => {
+                    bytes.push(u8::MAX);
+                    bytes.extend_from_slice(&part.len().to_le_bytes()[..3]);
+                }
+            }
             bytes.extend_from_slice(part.as_bytes());
-            bytes.push(0xff);
         }
     }
     xxhash_rust::xxh64::xxh64(bytes, 0) as f64 / u64::MAX as f64

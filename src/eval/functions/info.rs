@@ -34,7 +34,7 @@ impl Evaluator<'_> {
         let rows = self.vector(expr, grid)?;
         let matchers: Vec<Matcher> = names.iter().chain(&data).cloned().collect();
         let seen_at = self.reference(expr, grid)?.unwrap_or(grid);
-        let info = self.select_with(&matchers, span, seen_at, |found| Point::Float(found.at.millis() as f64))?;
+        let info = self.select_with(&matchers, seen_at, |found| Point::Float(found.at.millis() as f64));
         let by_identity = index(&info);
         let mut joined = Vec::with_capacity(rows.len());
         for row in rows {

@@ -6,16 +6,16 @@ use crate::lang::{Binary, BinaryOp, Cardinality, Expr, ExprKind, ValueType, Vect
 
 /// How strongly an operator binds to its sides; a right side binds one stronger where the operator is left-associative.
 #[derive(Clone, Copy)]
-pub(super) struct Power {
-    pub(super) left: u8,
-    pub(super) right: u8,
+pub(in crate::lang) struct Power {
+    pub(in crate::lang) left: u8,
+    pub(in crate::lang) right: u8,
 }
 
 /// What the operand of a sign binds to: powers only, so that `-2^2` is `-(2^2)`.
 pub(super) const SIGN_POWER: u8 = 6;
 
 /// Prometheus's precedence, from `or` up to `^`.
-pub(super) fn power(op: BinaryOp) -> Power {
+pub(in crate::lang) fn power(op: BinaryOp) -> Power {
     use BinaryOp::*;
     let left = match op {
         Or => 1,
@@ -50,16 +50,21 @@ const OPERATORS: [(&str, BinaryOp); 18] = [
     ("atan2", BinaryOp::Atan2),
 ];
 
+/// Where the words begin among the operators.
+const FIRST_WORD: usize = 14;
+
 impl Parser<'_> {
     /// The operator that stands here.
     pub(super) fn peek_operator(&self) -> Option<(BinaryOp, Power)> {
-        let written = match self.kind() {
-            TokenKind::Sign(sign) => (*sign).to_owned(),
-            TokenKind::Word => self.word()?.to_ascii_lowercase(),
+        let op = match self.kind() {
+            TokenKind::Sign(sign) => OPERATORS.iter().find(|(name, _)| name == sign)?.1,
+            TokenKind::Word => {
+                let word = self.word()?;
+                OPERATORS[FIRST_WORD..].iter().find(|(name, _)| word.eq_ignore_ascii_case(name))?.1
+            }
             _ => return None,
         };
-        let (_, op) = OPERATORS.iter().find(|(name, _)| *name == written)?;
-        Some((*op, power(*op)))
+        Some((op, power(op)))
     }
 
     /// `left` joined by the operator `op` that stands here to a right side that binds at least as `floor`.
@@ -67,6 +72,9 @@ impl Parser<'_> {
         let op_span = self.advance();
         let returns_bool = self.take_keyword("bool").is_some();
         let mut matching = self.matching();
+        if let Some(wrong) = self.mistaken_matching() {
+            matching = wrong;
+        }
         let right = self.expression(floor);
         let vectors = |side: &Expr| side.value_type() == ValueType::InstantVector;
         let between_vectors = vectors(&left.expr) && vectors(&right.expr);
@@ -84,7 +92,7 @@ impl Parser<'_> {
     }
 
     /// The clauses between an operator and its right side.
-    fn matching(&mut self) -> VectorMatching {
+    pub(super) fn matching(&mut self) -> VectorMatching {
         let mut matching = VectorMatching::default();
         let mut clause = true;
         if self.take_keyword("on").is_some() {
@@ -137,12 +145,12 @@ impl Parser<'_> {
     }
 
     fn fill_value(&mut self) -> f64 {
-        let open = self.advance();
+        let open = self.open(")");
         let value = self.signed_number();
         if value.is_none() {
             self.unexpected("a number", None);
         }
-        self.close(&open, ")", "`)`");
+        self.close(&open, "`)`");
         value.unwrap_or_default()
     }
 

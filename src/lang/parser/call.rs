@@ -2,62 +2,77 @@
 
 use super::{Node, Parser};
 use crate::lang::lexer::TokenKind;
-use crate::lang::{Aggregate, AggregateOp, Call, Expr, ExprKind, Grouping, function, functions};
-use crate::model::{is_label_name, nearest};
+use crate::lang::{Aggregate, AggregateOp, Call, Expr, ExprKind, Grouping, function};
+use crate::model::is_label_name;
 
 impl Parser<'_> {
     /// `name ( … )`
     pub(super) fn call(&mut self) -> Node {
         let name = self.word().unwrap_or_default();
         let name_span = self.advance();
+        let before = self.faults.len();
         let known = function(name);
         if known.is_none() {
-            let names = functions().iter().map(|function| function.name);
-            let names = names.chain(AggregateOp::ALL.iter().map(|(name, _)| *name));
-            let hint = nearest(&name.to_lowercase(), names).map(|name| format!("did you mean `{name}`?"));
-            self.meaning(name_span.clone(), format!("there is no function `{name}`"), hint);
+            self.unknown_function(name, &name_span);
         }
         let (args, height) = self.arguments();
         let span = name_span.start..self.last_end();
-        match known {
+        match known.filter(|_| self.faults.len() == before) {
             Some(function) => self.node(ExprKind::Call(Call { function, name_span, args }), span, height),
             None => self.placeholder(),
         }
     }
 
     /// `( a , b )` and the height of the highest; the parenthesis stands here.
-    fn arguments(&mut self) -> (Vec<Expr>, usize) {
-        let open = self.advance();
+    pub(super) fn arguments(&mut self) -> (Vec<Expr>, usize) {
+        let open = self.open(")");
         let (mut args, mut height) = (Vec::new(), 0);
-        if self.take_sign(")").is_some() {
+        if self.is_sign(")") {
+            self.close(&open, "`)`");
             return (args, height);
         }
         loop {
             let arg = self.expression(0);
             height = height.max(arg.height);
             args.push(arg.expr);
+            if !self.ends_argument() {
+                self.unexpected("an operator, `,` or `)`", self.inside_hint(")"));
+                self.skip_to(&[",", ")"]);
+                if *self.kind() == TokenKind::End {
+                    self.closers.pop();
+                    return (args, height);
+                }
+            }
             let Some(comma) = self.take_sign(",") else { break };
             if self.is_sign(")") {
                 self.syntax(comma, "a comma cannot end the arguments", Some("remove it".to_owned()));
                 break;
             }
         }
-        self.close(&open, ")", "an operator, `,` or `)`");
+        self.close(&open, "an operator, `,` or `)`");
         (args, height)
+    }
+
+    /// Whether an argument can end here; where everything ends, the parenthesis is missing.
+    fn ends_argument(&self) -> bool {
+        matches!(self.kind(), TokenKind::Sign("," | ")" | "]" | "}") | TokenKind::End)
     }
 
     /// `op by (…) ( … )` or `op ( … ) by (…)`
     pub(super) fn aggregate(&mut self, op: AggregateOp) -> Node {
         let op_span = self.advance();
+        let before = self.faults.len();
         let mut grouping = self.grouping();
         let (mut args, height) = if self.is_sign("(") {
             self.arguments()
         } else {
-            self.unexpected("`(`", None);
-            return self.placeholder();
+            return self.without_parenthesis(op.name());
         };
         if grouping.is_none() {
             grouping = self.grouping();
+        }
+        if self.faults.len() > before {
+            return self.placeholder();
         }
         let span = op_span.start..self.last_end();
         let wanted = if op.has_parameter() { 2 } else { 1 };
@@ -93,21 +108,31 @@ impl Parser<'_> {
     pub(super) fn labels(&mut self) -> Vec<String> {
         let mut labels = Vec::new();
         if !self.is_sign("(") {
-            let hint = self.word().map(|word| format!("write `({word})`"));
-            self.unexpected("`(` and labels", hint);
+            self.bare_labels();
             return labels;
         }
-        let open = self.advance();
+        let open = self.open(")");
         while !self.is_sign(")") && *self.kind() != TokenKind::End {
             match self.label() {
                 Some(label) => labels.push(label),
                 None => self.skip_to(&[",", ")"]),
             }
-            if self.take_sign(",").is_none() {
-                break;
+            if self.take_sign(",").is_some() {
+                continue;
+            }
+            match self.kind() {
+                TokenKind::Word | TokenKind::Text(_) => {
+                    self.unexpected("`,` or `)`", Some("separate labels with commas".to_owned()));
+                }
+                TokenKind::Sign("(") => {
+                    self.closers.pop();
+                    self.never_closed(&open, ")");
+                    return labels;
+                }
+                _ => break,
             }
         }
-        self.close(&open, ")", "`,` or `)`");
+        self.close(&open, "`,` or `)`");
         labels
     }
 

@@ -121,6 +121,7 @@ impl Parser<'_> {
             }
             TokenKind::Duration(millis) => literal(millis, self.advance()),
             TokenKind::Sign("(") => self.duration_parenthesis(),
+            TokenKind::Bad => literal(1, self.advance()),
             TokenKind::Word => self.duration_function(),
             _ => {
                 self.unexpected("a duration such as `5m`", None);
@@ -140,9 +141,9 @@ impl Parser<'_> {
 
     /// `( … )`; around a plain literal or another parenthesis it is dropped.
     fn duration_parenthesis(&mut self) -> Length {
-        let open = self.advance();
+        let open = self.open(")");
         let (inner, height) = self.duration(0);
-        self.close(&open, ")", "an operator or `)`");
+        self.close(&open, "an operator or `)`");
         let span = open.start..self.last_end();
         match inner.kind {
             DurationKind::Seconds(seconds) if seconds >= 0.0 => (DurationExpr { kind: inner.kind, span }, height),
@@ -161,10 +162,11 @@ impl Parser<'_> {
             return literal(1, name_span);
         }
         self.advance();
-        let open = self.span();
-        if !self.expect_sign("(", "`(`") {
+        if !self.is_sign("(") {
+            self.unexpected("`(`", None);
             return literal(1, name_span);
         }
+        let open = self.open(")");
         let (kind, height) = match word.as_str() {
             "step" => (DurationKind::Step, 0),
             "range" => (DurationKind::Range, 0),
@@ -180,7 +182,7 @@ impl Parser<'_> {
                 (kind, left.1.max(right.1))
             }
         };
-        self.close(&open, ")", "`)`");
+        self.close(&open, "`)`");
         let span = name_span.start..self.last_end();
         self.duration_node(kind, span, height)
     }

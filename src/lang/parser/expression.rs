@@ -3,18 +3,18 @@
 use super::{Node, Parser};
 use crate::lang::lexer::TokenKind;
 use crate::lang::{AggregateOp, ExprKind, Number, NumberForm, UnaryOp};
-use crate::model::nearest;
 
 /// What may stand after an operand, for the nearest-name hint.
-const CONNECTORS: [&str; 9] = ["and", "or", "unless", "atan2", "offset", "anchored", "smoothed", "by", "without"];
+pub(super) const CONNECTORS: [&str; 11] =
+    ["and", "or", "unless", "atan2", "offset", "anchored", "smoothed", "by", "without", "group_left", "group_right"];
 
 /// Words that are never a metric's name.
 const RESERVED: [&str; 6] = ["bool", "on", "ignoring", "group_left", "group_right", "atan2"];
 
 /// Whether an operand without signs can begin with this token.
-fn starts_atom(kind: &TokenKind) -> bool {
+pub(super) fn starts_atom(kind: &TokenKind) -> bool {
     use TokenKind::*;
-    matches!(kind, Number(_) | Duration(_) | Text(_) | Word | Sign("(" | "{"))
+    matches!(kind, Number(_) | Duration(_) | Text(_) | Word | Sign("(" | "{") | Bad)
 }
 
 /// The form of a number that was written as `text`.
@@ -41,7 +41,7 @@ pub(in crate::lang) fn is_bare_metric(name: &str) -> bool {
 impl Parser<'_> {
     /// An expression and nothing after it.
     pub(super) fn whole_expression(&mut self) -> Node {
-        if *self.kind() == TokenKind::End && self.faults.is_empty() {
+        if self.tokens.len() == 1 && self.faults.is_empty() {
             self.syntax(self.span(), "the expression is empty", None);
         }
         let node = self.expression(0);
@@ -56,9 +56,20 @@ impl Parser<'_> {
         match self.kind() {
             TokenKind::Sign(")" | "]" | "}") => {
                 let sign = &self.text[self.span()];
-                self.syntax(self.span(), format!("this `{sign}` closes nothing"), None);
+                self.syntax(self.span(), format!("this `{sign}` closes nothing"), Some("remove it".to_owned()));
+                self.advance();
+                // Its parenthesis is closed too early: the clause is well.
+                if self.take_keyword("by").is_some() || self.take_keyword("without").is_some() {
+                    self.labels();
+                }
+                return self.go_on();
             }
             _ => self.unexpected("an operator or the end", self.connector_hint()),
+        }
+        if self.is_behind_text() {
+            // Where a string ended too early, the quotes that follow are the wrong way round.
+            self.faults.forget_after(self.span().start);
+            return self.halt();
         }
         // What stands between two operands was meant to join them.
         if !self.starts_atom() || (self.word().is_some() && starts_atom(self.ahead(1))) {
@@ -69,24 +80,13 @@ impl Parser<'_> {
         }
     }
 
-    /// What the token that stands in an operator's place was probably meant to be.
-    fn connector_hint(&self) -> Option<String> {
-        match self.kind() {
-            TokenKind::Sign("=") => return Some("write `==` to compare".to_owned()),
-            TokenKind::Sign("=~" | "!~") => {
-                return Some("conditions on labels stand in braces: `x{label=~\"…\"}`".to_owned());
-            }
-            _ => {}
+    /// Reads on behind what was left over, as if an operand stood there.
+    fn go_on(&mut self) {
+        while let Some((_, power)) = self.peek_operator() {
+            self.advance();
+            self.matching();
+            self.expression(power.right);
         }
-        // One or two letters are near to too many words.
-        let word = self.word()?.to_ascii_lowercase();
-        if matches!(word.as_str(), "by" | "without") {
-            return Some(format!("`{word}` follows an aggregation such as `sum(…)`"));
-        }
-        if word.len() < 3 {
-            return None;
-        }
-        nearest(&word, CONNECTORS).map(|name| format!("did you mean `{name}`?"))
     }
 
     /// An expression of operators that bind at least as strongly as `floor`.
@@ -135,15 +135,24 @@ impl Parser<'_> {
 
     fn atom(&mut self) -> Node {
         if !self.starts_atom() {
-            self.unexpected("an expression", None);
+            self.no_operand();
             while !self.starts_atom() {
-                if matches!(self.kind(), TokenKind::End | TokenKind::Sign("," | ")")) {
-                    return self.placeholder();
+                match self.kind() {
+                    TokenKind::End | TokenKind::Sign("," | ")") => return self.placeholder(),
+                    TokenKind::Sign("[") => {
+                        let open = self.open("]");
+                        self.skip_to(&["]"]);
+                        self.close(&open, "`]`");
+                        return self.placeholder();
+                    }
+                    TokenKind::Sign("]" | "}") if self.closers.iter().any(|close| self.is_sign(close)) => {
+                        return self.placeholder();
+                    }
+                    _ => drop(self.advance()),
                 }
-                self.advance();
             }
         }
-        match self.kind().clone() {
+        match *self.kind() {
             TokenKind::Number(value) => {
                 let form = number_form(&self.text[self.span()]);
                 self.leaf(ExprKind::Number(Number { value, form }))
@@ -152,7 +161,17 @@ impl Parser<'_> {
                 let value = millis as f64 / 1000.0;
                 self.leaf(ExprKind::Number(Number { value, form: NumberForm::Duration }))
             }
-            TokenKind::Text(text) => self.leaf(ExprKind::String(text)),
+            TokenKind::Text(_) => {
+                let text = match &mut self.tokens[self.at].kind {
+                    TokenKind::Text(text) => std::mem::take(text),
+                    _ => String::new(),
+                };
+                self.leaf(ExprKind::String(text))
+            }
+            TokenKind::Bad => {
+                self.advance();
+                self.placeholder()
+            }
             TokenKind::Sign("(") => self.parenthesis(),
             TokenKind::Word => self.named(),
             _ => self.selector(),
@@ -165,9 +184,9 @@ impl Parser<'_> {
     }
 
     fn parenthesis(&mut self) -> Node {
-        let open = self.advance();
+        let open = self.open(")");
         let inner = self.expression(0);
-        self.close(&open, ")", "an operator or `)`");
+        self.close(&open, "an operator or `)`");
         let span = open.start..self.last_end();
         self.node(ExprKind::Paren(Box::new(inner.expr)), span, inner.height)
     }
@@ -175,23 +194,26 @@ impl Parser<'_> {
     /// An aggregation, a call or a selector: what starts with a word.
     fn named(&mut self) -> Node {
         let word = self.word().unwrap_or_default();
-        let lower = word.to_ascii_lowercase();
         let called = matches!(self.ahead(1), TokenKind::Sign("("));
-        if let Some((_, op)) = AggregateOp::ALL.iter().find(|(name, _)| *name == lower) {
+        if let Some((_, op)) = AggregateOp::ALL.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)) {
             let next = &self.tokens[(self.at + 1).min(self.tokens.len() - 1)];
             let next_word = &self.text[next.span.clone()];
             if called || next_word.eq_ignore_ascii_case("by") || next_word.eq_ignore_ascii_case("without") {
                 return self.aggregate(*op);
             }
         }
-        if RESERVED.contains(&lower.as_str()) {
+        if let Some(name) = self.lacks_parenthesis(word) {
+            self.advance();
+            return self.without_parenthesis(name);
+        }
+        if RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved)) {
             let hint = format!("a metric of this name is written `{{\"{word}\"}}`");
             self.syntax(self.span(), format!("`{word}` is a keyword and cannot stand here"), Some(hint));
             self.advance();
             if self.is_sign("(") {
-                let open = self.advance();
+                let open = self.open(")");
                 self.skip_to(&[")"]);
-                self.close(&open, ")", "`)`");
+                self.close(&open, "`)`");
             }
             return self.placeholder();
         }

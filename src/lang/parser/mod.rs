@@ -4,14 +4,16 @@ mod binary;
 mod call;
 mod duration;
 mod expression;
+mod mistake;
 mod modifier;
 mod selector;
 
+pub(super) use binary::power;
 pub(super) use call::count;
 pub(super) use expression::is_bare_metric;
 
 use super::error::{Faults, ParseErrorKind, ParseErrors};
-use super::lexer::{Token, TokenKind, tokens};
+use super::lexer::{self, Token, TokenKind, tokens};
 use super::{Expr, ExprKind, Number, NumberForm, Span, check};
 use crate::model::Matcher;
 
@@ -28,12 +30,27 @@ pub const TREE_HEIGHT_MAX: usize = 256;
 ///
 /// Every fault that was found: of syntax, or if there is none, of meaning.
 pub fn parse(text: &str) -> Result<Expr, ParseErrors> {
+    whole(&mut Parser::new(text))
+}
+
+/// An expression as [`parse`] reads it, with the bytes of its comments in order.
+pub(super) fn commented(text: &str) -> Result<(Expr, Vec<Span>), ParseErrors> {
     let mut parser = Parser::new(text);
+    let expr = whole(&mut parser)?;
+    Ok((expr, lexer::comments(text, &parser.tokens)))
+}
+
+/// The bytes of every comment of `text`, from `#` up to the end of the line, in order; of unreadable text those that were found.
+pub fn comments(text: &str) -> Vec<Span> {
+    lexer::comments(text, &Parser::new(text).tokens)
+}
+
+fn whole(parser: &mut Parser<'_>) -> Result<Expr, ParseErrors> {
     let node = parser.whole_expression();
     if parser.faults.is_empty() {
-        check::check(&node.expr, text, &mut parser.faults);
+        check::check(&node.expr, parser.text, &mut parser.faults);
     }
-    match parser.faults.finish(parser.text) {
+    match std::mem::take(&mut parser.faults).finish(parser.text) {
         None => Ok(node.expr),
         Some(errors) => Err(errors),
     }
@@ -75,6 +92,8 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    /// The signs that close what is open, outermost first.
+    closers: Vec<&'static str>,
     faults: Faults,
     /// The rest of the text was given up: what is missing from here on is no fault.
     halted: bool,
@@ -87,10 +106,10 @@ impl<'a> Parser<'a> {
             let message = format!("the expression is longer than {TEXT_BYTES_MAX} bytes");
             faults.add(ParseErrorKind::Limit, 0..0, message, None);
             let end = Token { kind: TokenKind::End, span: 0..0 };
-            return Parser { text: "", tokens: vec![end], at: 0, depth: 0, faults, halted: false };
+            return Parser { text: "", tokens: vec![end], at: 0, depth: 0, closers: Vec::new(), faults, halted: false };
         }
         let tokens = tokens(text, &mut faults);
-        Parser { text, tokens, at: 0, depth: 0, faults, halted: false }
+        Parser { text, tokens, at: 0, depth: 0, closers: Vec::new(), faults, halted: false }
     }
 
     /// The current token; past the end it is the end.
@@ -173,10 +192,16 @@ impl<'a> Parser<'a> {
         self.at = self.tokens.len() - 1;
     }
 
+    /// Whether the token before the current one is unreadable, which is reported already.
+    fn is_after_bad(&self) -> bool {
+        self.at > 0 && self.tokens[self.at - 1].kind == TokenKind::Bad
+    }
+
     /// Reports that the current token is not what was `expected`.
     fn unexpected(&mut self, expected: &str, hint: Option<String>) {
         let found = match self.kind() {
             TokenKind::Bad => return,
+            _ if self.is_after_bad() => return,
             TokenKind::End => "the end".to_owned(),
             _ => format!("`{}`", shorten(&self.text[self.span()])),
         };
@@ -192,21 +217,52 @@ impl<'a> Parser<'a> {
         there
     }
 
-    /// Steps over the `close` that belongs to the sign at `open`, skipping what stands before it after a fault.
-    fn close(&mut self, open: &Span, close: &'static str, expected: &str) {
+    /// Steps over an opening sign, which `close` closes; yields its bytes.
+    fn open(&mut self, close: &'static str) -> Span {
+        self.closers.push(close);
+        self.advance()
+    }
+
+    /// Steps over the sign that closes the one at `open`, skipping what stands before it after a fault.
+    fn close(&mut self, open: &Span, expected: &str) {
+        let Some(close) = self.closers.pop() else { return };
         if self.take_sign(close).is_some() {
             return;
         }
-        if *self.kind() == TokenKind::End {
-            let sign = &self.text[open.clone()];
-            self.syntax(open.clone(), format!("this `{sign}` is never closed"), Some(format!("add a `{close}`")));
-            return;
+        match self.kind() {
+            TokenKind::End if self.is_after_bad() => {}
+            TokenKind::End => self.never_closed(open, close),
+            TokenKind::Sign(found @ (")" | "]" | "}")) if self.closers.contains(found) => {
+                self.never_closed(open, close)
+            }
+            TokenKind::Sign(")" | "]" | "}") => {
+                self.unexpected(&format!("`{close}`"), Some(format!("write `{close}`")));
+                self.advance();
+            }
+            _ => {
+                self.unexpected(expected, self.inside_hint(close));
+                self.skip_to(&[close]);
+                self.take_sign(close);
+            }
         }
+    }
+
+    fn never_closed(&mut self, open: &Span, close: &str) {
+        let sign = &self.text[open.clone()];
+        let place = match self.kind() {
+            TokenKind::End => String::new(),
+            _ => format!(" before `{}`", &self.text[self.span()]),
+        };
+        self.syntax(open.clone(), format!("this `{sign}` is never closed"), Some(format!("add a `{close}`{place}")));
+    }
+
+    /// What was probably meant where a sign or the closing `close` should stand.
+    fn inside_hint(&self, close: &str) -> Option<String> {
         let clause = self.is_keyword("by") || self.is_keyword("without");
-        let hint = (clause && close == ")").then(|| "close the parenthesis before it: `sum(…) by (…)`".to_owned());
-        self.unexpected(expected, hint);
-        self.skip_to(&[close]);
-        self.take_sign(close);
+        if clause && close == ")" {
+            return Some("close the parenthesis before it: `sum(…) by (…)`".to_owned());
+        }
+        self.connector_hint()
     }
 
     /// Skips to one of `signs` or the end, over whole pairs of parentheses, brackets and braces.
@@ -216,7 +272,9 @@ impl<'a> Parser<'a> {
             match self.kind() {
                 TokenKind::Sign(sign) if open == 0 && signs.contains(sign) => return,
                 TokenKind::Sign("(" | "[" | "{") => open += 1,
-                TokenKind::Sign(")" | "]" | "}") => open = open.saturating_sub(1),
+                // What closes more than was opened closes something further out.
+                TokenKind::Sign(")" | "]" | "}") if open == 0 => return,
+                TokenKind::Sign(")" | "]" | "}") => open -= 1,
                 _ => {}
             }
             self.advance();
@@ -253,7 +311,7 @@ impl<'a> Parser<'a> {
 }
 
 /// `text` cut to a length fit for a message.
-fn shorten(text: &str) -> String {
+pub(in crate::lang) fn shorten(text: &str) -> String {
     const CHARS_MAX: usize = 40;
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

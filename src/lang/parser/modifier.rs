@@ -45,7 +45,7 @@ impl Parser<'_> {
 
     /// `[range]` or `[range:step]`
     fn ranged(&mut self, node: Node) -> Node {
-        let open = self.advance();
+        let open = self.open("]");
         let (range, range_height) = self.positive_duration();
         let is_subquery = self.take_sign(":").is_some();
         let mut step = None;
@@ -55,7 +55,7 @@ impl Parser<'_> {
             height = height.max(step_height);
             step = Some(length);
         }
-        self.close(&open, "]", if is_subquery { "a duration or `]`" } else { "`:` or `]`" });
+        self.close(&open, if is_subquery { "a duration or `]`" } else { "`:` or `]`" });
         let brackets = open.start..self.last_end();
         let span = node.expr.span.start..brackets.end;
         if is_subquery {
@@ -69,7 +69,13 @@ impl Parser<'_> {
             }
             kind => {
                 let text = self.text.get(open.end..brackets.end.saturating_sub(1)).unwrap_or("5m");
-                let hint = format!("for anything else write a subquery: `[{text}:]`");
+                let hint = match &kind {
+                    ExprKind::Aggregate(_) => {
+                        format!("aggregate last: `sum(rate(x[{text}]))`; or write a subquery: `[{text}:]`")
+                    }
+                    ExprKind::Number(_) | ExprKind::String(_) => "write it after a metric".to_owned(),
+                    _ => format!("for anything else write a subquery: `[{text}:]`"),
+                };
                 self.meaning(brackets, "a range belongs right after a selector", Some(hint));
                 Node { expr: Expr { kind, span }, height: node.height }
             }

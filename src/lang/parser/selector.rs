@@ -15,8 +15,13 @@ impl Parser<'_> {
             selector.name = Some(name.to_owned());
             selector.matchers.push(Matcher::equal(METRIC_NAME, name));
         }
+        let is_bare = selector.name.is_some();
         if self.is_sign("{") {
             self.conditions(&mut selector);
+        }
+        let names = selector.matchers.iter().filter(|matcher| matcher.name() == METRIC_NAME).count();
+        if !is_bare && names != 1 {
+            selector.name = None;
         }
         let span = start..self.last_end();
         self.node(ExprKind::Selector(selector), span, 0)
@@ -24,16 +29,16 @@ impl Parser<'_> {
 
     /// `{ a = "b" , "metric" , }`
     fn conditions(&mut self, selector: &mut Selector) {
-        let open = self.advance();
+        let open = self.open("}");
         while !self.is_sign("}") && *self.kind() != TokenKind::End {
             if !self.condition(selector) {
                 self.skip_to(&[",", "}"]);
             }
-            if self.take_sign(",").is_none() {
+            if self.take_sign(",").is_none() && !self.missing_comma() {
                 break;
             }
         }
-        self.close(&open, "}", "`,` or `}`");
+        self.close(&open, "`,` or `}`");
     }
 
     /// One condition; false after a fault.
@@ -61,17 +66,23 @@ impl Parser<'_> {
             }
             TokenKind::Sign("==") => {
                 self.unexpected("one of `=`, `!=`, `=~`, `!~`", Some("write `=`".to_owned()));
-                return false;
+                MatchOp::Equal
             }
             _ => {
-                self.unexpected("one of `=`, `!=`, `=~`, `!~`", None);
+                let hint = self.condition_hint(&name);
+                self.unexpected("one of `=`, `!=`, `=~`, `!~`", hint);
                 return false;
             }
         };
         self.advance();
         let TokenKind::Text(value) = self.kind() else {
-            let hint = self.word().map(|word| format!("quote it: `\"{word}\"`"));
+            let quotable = matches!(self.kind(), TokenKind::Word | TokenKind::Number(_) | TokenKind::Duration(_));
+            let hint = quotable.then(|| format!("quote it: `\"{}\"`", &self.text[self.span()]));
             self.unexpected("a quoted string", hint);
+            if quotable || *self.kind() == TokenKind::Bad {
+                self.advance();
+                return matches!(self.kind(), TokenKind::Sign("," | "}"));
+            }
             return false;
         };
         let value = value.clone();

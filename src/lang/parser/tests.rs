@@ -123,7 +123,7 @@ fn faults_of_syntax() {
         ("a ! b", "1:3: unexpected character `!`"),
         ("bool", "1:1: `bool` is a keyword and cannot stand here"),
         ("a\n +\n  ]", "3:3: expected an expression, found `]`"),
-        ("ärger", "1:1: unexpected character `ä`"),
+        ("ärger", "1:1: the name `ärger` needs quotes"),
     ] {
         assert_eq!(errors(text)[0], expected, "{text}");
     }
@@ -193,7 +193,7 @@ fn hints() {
         ("raet(x[5m])", "did you mean `rate`?"),
         ("summ(x)", "did you mean `sum`?"),
         ("a unles b", "did you mean `unless`?"),
-        ("sum(x)[5m]", "for anything else write a subquery: `[5m:]`"),
+        ("sum(x)[5m]", "aggregate last: `sum(rate(x[5m]))`; or write a subquery: `[5m:]`"),
         ("x{a=b}", "quote it: `\"b\"`"),
         ("a && b", "write `and`"),
         ("a = 5", "write `==` to compare"),
@@ -201,7 +201,7 @@ fn hints() {
         ("rate(x[5m]) by (a)", "`by` follows an aggregation such as `sum(…)`"),
         ("sum(rate(x[5m]) by (a)", "close the parenthesis before it: `sum(…) by (…)`"),
         ("sum by a (x)", "write `(a)`"),
-        ("x[$interval]", "variables of dashboards are not known here: write the value"),
+        ("x[$interval]", "variables are not known here: write the value"),
         ("1 > 2", "write `> bool`"),
         ("x[stap()]", "did you mean `step`?"),
     ] {
@@ -243,6 +243,66 @@ fn limits() {
     assert!(parse(&deep).is_ok());
     let junk = parse(&"?".repeat(many)).expect_err("junk");
     assert!(junk.as_slice().len() <= 20);
+}
+
+/// Hostile texts are refused with one clear error or read into the right tree, and trees can be copied, printed and dropped.
+#[test]
+fn hostile_texts() {
+    let many = 100_000;
+    let nest = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000));
+    let list = |item: &str| vec![item; many].join(",");
+    for (text, refused) in [
+        (nest("(", "x", ")"), Some("nests deeper")),
+        (nest("abs(", "x", ")"), Some("nests deeper")),
+        (nest("sum(", "x", ")"), Some("nests deeper")),
+        (nest("max_over_time(", "x", "[1h:1m])"), Some("nests deeper")),
+        (nest("-", "x", ""), Some("nests deeper")),
+        (nest("", "x", "[1h:1m]"), Some("hang on one another")),
+        (format!("x[{}]", nest("(", "1m", ")")), Some("nests deeper")),
+        (format!("x[{}]", nest("min_of(", "1m", ",1m)")), Some("nests deeper")),
+        (nest("", "x", "["), Some("")),
+        (nest("[", "", ""), Some("")),
+        (nest("{", "", ""), Some("")),
+        (nest("", "", ")"), Some("")),
+        (vec!["a"; many].join(" or "), Some("hang on one another")),
+        (vec!["a"; many].join(" ^ "), Some("nests deeper")),
+        (vec!["a"; many].join(" "), Some("")),
+        (vec!["a"; many].join(" + + "), Some("")),
+        (format!("x{{{}}}", list("a='b'")), None),
+        (format!("x{{{}}}", list("a=b")), Some("expected a quoted string")),
+        (format!("sum by ({}) (x)", list("label")), None),
+        (format!("sum by ({} (x)", list("label")), Some("never closed")),
+        (format!("label_join(x, 'a', {})", list("'b'")), None),
+        (format!("rate({})", list("x")), Some("wants 1 argument")),
+        (format!("a * on({}) b", list("l")), None),
+        ("1".repeat(1 << 19), Some("out of range")),
+        (format!("0x{}", "f".repeat(1 << 19)), Some("")),
+        (format!("x[{}m]", "9".repeat(1 << 19)), Some("")),
+        (format!("x[{}]", "1m".repeat(many)), Some("out of order")),
+        ("x".repeat(1 << 20), None),
+        (format!("'{}'", "y".repeat(1 << 19)), None),
+        ("'".to_owned() + &"\\".repeat(1 << 19), Some("")),
+        ("#".repeat(1 << 20), Some("empty")),
+        ("# note\n".repeat(many) + "x", None),
+        ("é".repeat(1 << 19), Some("needs quotes")),
+        ("$".repeat(1 << 19), Some("")),
+        ("x".repeat((1 << 20) + 1), Some("longer than")),
+    ] {
+        let start: String = text.chars().take(20).collect();
+        match (parse(&text), refused) {
+            (Ok(expr), None) => {
+                let copy = expr.clone();
+                drop(expr);
+                assert!(!copy.to_string().is_empty() && !crate::lang::pretty(&copy, 80).is_empty(), "{start}");
+            }
+            (Err(errors), Some(part)) => {
+                assert!(errors.as_slice().len() <= 20, "{start}");
+                assert!(errors.to_string().contains(part), "{start}: {errors}");
+                assert!(errors.iter().all(|error| error.message.len() < 300), "{start}");
+            }
+            (found, _) => panic!("{start}: {:?}", found.map(|_| "accepted")),
+        }
+    }
 }
 
 #[test]
@@ -295,5 +355,28 @@ proptest! {
                 prop_assert_eq!(parse(&printed).expect(&printed).to_string(), printed);
             }
         }
+    }
+}
+
+/// Every expression of the table yields these errors: place, bytes at fault, message, hint.
+#[test]
+fn mistakes() {
+    let table = include_str!("mistakes.txt");
+    let mut shown = String::new();
+    for text in table.lines().filter(|line| !line.starts_with("    ")) {
+        shown.push_str(&format!("{text}\n"));
+        for error in &parse(text).expect_err(text) {
+            let fault = text.get(error.span.clone()).expect("bytes of the text");
+            shown.push_str(&format!("    {error} [{fault}]\n"));
+            if let Some(hint) = &error.hint {
+                shown.push_str(&format!("        {hint}\n"));
+            }
+        }
+    }
+    if std::env::var_os("WATCHBELL_BLESS").is_some() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lang/parser/mistakes.txt");
+        std::fs::write(path, shown).expect("written");
+    } else {
+        assert_eq!(shown, table);
     }
 }
