@@ -24,6 +24,8 @@ pub mod engine;
 
 pub mod config;
 
+pub mod lint;
+
 pub mod sim;
 
 #[cfg(feature = "shell")]

@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
     }
     let outcome = match cli.verb {
         Verb::Serve(args) => serve::run(args, clock, ids, began),
-        Verb::Check(args) => check::run(args),
+        Verb::Check(args) => check::run(args, &clock),
         Verb::Fmt(args) => fmt::run(args),
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),

@@ -6,9 +6,12 @@ use crate::model::{Diagnostic, Severity};
 use crate::rule::NoData;
 
 use super::document::Document;
+use super::lint_policy::LintPolicy;
 use super::load::{Environment, Loading};
+use super::plan::Plan;
 use super::rules::{RuleDefaults, is_rule_file, rule_count};
 use super::sources::Files;
+use super::written::RuleFile;
 use super::yaml::NodeKind;
 
 /// What was checked and what was found.
@@ -20,6 +23,12 @@ pub struct Checked {
     pub files: usize,
     /// How many rules they hold.
     pub rules: usize,
+    /// The rule files, with the rules that could be read.
+    pub rule_files: Vec<RuleFile>,
+    /// The plan of the first main file among them.
+    pub plan: Option<Plan>,
+    /// What that main file says about remarks on rules.
+    pub lint: LintPolicy,
 }
 
 impl Checked {
@@ -32,7 +41,13 @@ impl Checked {
 /// Checks each of `paths`: a folder (every `*.yml` and `*.yaml` below it), a rule file (its top level has `groups`), or a
 /// main file with every file that it names. Files with `tests` in the folder are left to the test command.
 pub fn check(paths: &[String], files: &dyn Files, environment: Environment<'_>) -> Checked {
-    let mut checking = Checking { files, environment, loading: Loading::default(), rules: 0 };
+    let mut checking = Checking {
+        files,
+        environment,
+        loading: Loading { keeps_written: true, ..Loading::default() },
+        rules: 0,
+        plan: None,
+    };
     let mut rest = Vec::new();
     for path in paths {
         if files.is_dir(path) {
@@ -86,6 +101,7 @@ struct Checking<'f> {
     environment: Environment<'f>,
     loading: Loading,
     rules: usize,
+    plan: Option<Plan>,
 }
 
 impl Checking<'_> {
@@ -95,6 +111,7 @@ impl Checking<'_> {
         }
         let plan = self.loading.main(path, document, self.files, self.environment);
         self.rules += rule_count(&plan.engine.groups);
+        self.plan.get_or_insert(plan);
     }
 
     fn rule_file(&mut self, path: &str, document: Document) {
@@ -117,6 +134,13 @@ impl Checking<'_> {
         let place =
             |problem: &Diagnostic| problem.place.as_ref().map(|place| (place.file.path.clone(), place.range.start));
         diagnostics.sort_by_key(place);
-        Checked { diagnostics, files: self.loading.read.len(), rules: self.rules }
+        Checked {
+            diagnostics,
+            files: self.loading.read.len(),
+            rules: self.rules,
+            rule_files: self.loading.rule_files,
+            plan: self.plan,
+            lint: self.loading.lint.unwrap_or_default(),
+        }
     }
 }

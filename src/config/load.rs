@@ -12,10 +12,12 @@ use crate::template::NotificationTemplates;
 
 use super::document::Document;
 use super::expression::{report_template_error, template_file_error};
+use super::lint_policy::LintPolicy;
 use super::main_file::{MainFile, Pattern, main_file};
 use super::plan::{HostSamples, Plan};
 use super::rules::{RuleDefaults, rule_groups};
 use super::sources::{Files, has_wildcard};
+use super::written::RuleFile;
 use super::yaml::{NodeKind, Reader};
 
 /// The rules that run when nothing is configured.
@@ -65,7 +67,11 @@ pub fn load(main: Option<&str>, files: &dyn Files, environment: Environment<'_>)
 pub(super) struct Loading {
     pub(super) problems: Vec<Diagnostic>,
     pub(super) read: HashSet<String>,
-    patterns: Vec<String>,
+    pub(super) patterns: Vec<String>,
+    /// Whether rule files and the first main file are kept for who remarks on them.
+    pub(super) keeps_written: bool,
+    pub(super) rule_files: Vec<RuleFile>,
+    pub(super) lint: Option<LintPolicy>,
 }
 
 impl Loading {
@@ -93,7 +99,10 @@ impl Loading {
         self.read.insert(path.to_owned());
         self.problems.extend(document.problems.iter().cloned());
         let reader = Reader::new(&document.file, environment);
-        let main = main_file(&reader, document.root.as_deref());
+        let mut main = main_file(&reader, document.root.as_deref());
+        if self.keeps_written && self.lint.is_none() {
+            self.lint = Some(std::mem::take(&mut main.lint).in_file(&document.file));
+        }
         let templates = self.templates(&main, &reader, files);
         let rule_files = self.files(&main.rule_files, &reader, files);
         self.problems.extend(reader.finish());
@@ -110,8 +119,13 @@ impl Loading {
     pub(super) fn rule_file(&mut self, document: Document, name: &str, defaults: RuleDefaults) -> Vec<Group> {
         self.problems.extend(document.problems);
         let reader = Reader::without_secrets(&document.file);
-        let groups = rule_groups(&reader, document.root.as_deref(), name, defaults);
+        let written = rule_groups(&reader, document.root.as_deref(), name, defaults);
         self.problems.extend(reader.finish());
+        let groups = match self.keeps_written {
+            true => written.iter().map(|written| written.group.clone()).collect(),
+            false => return written.into_iter().map(|written| written.group).collect(),
+        };
+        self.rule_files.push(RuleFile { source: document.file, groups: written });
         groups
     }
 

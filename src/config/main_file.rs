@@ -9,6 +9,7 @@ use crate::rule::NoData;
 
 use super::http::http_config;
 use super::jobs::{ScrapeDefaults, scrape_configs};
+use super::lint_policy::{LintPolicy, lint_policy};
 use super::plan::{HostSamples, Limits, QueryLimits};
 use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
 use super::routes::{plain_route, route_tree};
@@ -63,6 +64,7 @@ pub(super) struct MainFile {
     pub(super) retention_floor: Duration,
     pub(super) limits: Limits,
     pub(super) query: QueryLimits,
+    pub(super) lint: LintPolicy,
 }
 
 impl Default for MainFile {
@@ -84,6 +86,7 @@ impl Default for MainFile {
             retention_floor: RETENTION_FLOOR,
             limits: Limits::default(),
             query: QueryLimits::default(),
+            lint: LintPolicy::default(),
         }
     }
 }
@@ -129,6 +132,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
     main.query = query(&mut fields);
+    main.lint = lint_policy(&mut fields);
     routing(&mut fields, &global.channels, &mut main);
     for name in LATER {
         fields.unsupported(name, Some("it comes with a later version; take it out for now"));

@@ -6,6 +6,7 @@ mod expression;
 mod format;
 mod http;
 mod jobs;
+mod lint_policy;
 mod load;
 mod main_file;
 mod matchers;
@@ -19,14 +20,17 @@ mod scrape;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod written;
 mod yaml;
 
 pub use check::{Checked, check};
 pub use format::{Edit, FormattedRules, format_rules};
+pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};
 pub use load::{Environment, Loaded, load};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
 pub use plan::{HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;
 pub use scrape::{FileDiscovery, ScrapeConfig, TargetGroup};
 pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};
+pub use written::{RuleFile, WrittenEntry, WrittenGroup, WrittenRule, WrittenText};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};

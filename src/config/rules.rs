@@ -11,6 +11,7 @@ use crate::model::{Labels, METRIC_NAME};
 use crate::rule::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
 
 use super::expression::{rule_expression, rule_template};
+use super::written::{WrittenGroup, WrittenRule};
 use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
 
 /// The greatest number of rules in a file.
@@ -30,7 +31,12 @@ pub(super) struct RuleDefaults {
 /// Reads the groups of a rule file; `name` is the file's stable name, part of the identity of its rules.
 ///
 /// Kubernetes' `PrometheusRule` objects are taken too.
-pub(super) fn rule_groups(reader: &Reader<'_>, root: Option<&Node>, name: &str, defaults: RuleDefaults) -> Vec<Group> {
+pub(super) fn rule_groups(
+    reader: &Reader<'_>,
+    root: Option<&Node>,
+    name: &str,
+    defaults: RuleDefaults,
+) -> Vec<WrittenGroup> {
     let Some(root) = root else { return Vec::new() };
     let Some(mut fields) = reader.fields(root, "a rule file") else { return Vec::new() };
     if let Some(spec) = fields.take("spec") {
@@ -45,7 +51,7 @@ pub(super) fn rule_groups(reader: &Reader<'_>, root: Option<&Node>, name: &str, 
     groups(reader, fields, name, defaults)
 }
 
-fn groups(reader: &Reader<'_>, mut fields: Fields<'_>, file: &str, defaults: RuleDefaults) -> Vec<Group> {
+fn groups(reader: &Reader<'_>, mut fields: Fields<'_>, file: &str, defaults: RuleDefaults) -> Vec<WrittenGroup> {
     let mut names = HashSet::new();
     let mut rules = RuleFile { reader, file, seen: HashMap::new(), count: 0 };
     let mut groups = Vec::new();
@@ -77,13 +83,14 @@ struct RuleFile<'r> {
 }
 
 impl<'r> RuleFile<'r> {
-    fn group(&mut self, fields: &mut Fields<'r>, name: String, defaults: RuleDefaults) -> Group {
+    fn group(&mut self, fields: &mut Fields<'r>, name: String, defaults: RuleDefaults) -> WrittenGroup {
         let interval = fields.duration("interval").filter(|interval| !interval.is_zero());
         let query_offset = fields.duration("query_offset").unwrap_or(defaults.query_offset);
         let limit = fields.count("limit").unwrap_or(0);
-        let labels = self.written(fields.take("labels"), "label");
+        let labels_node = fields.take("labels");
+        let labels = self.written(labels_node, "label");
         let no_data = no_data(fields).unwrap_or(defaults.no_data);
-        let mut rules = Vec::new();
+        let (mut rules, mut written) = (Vec::new(), Vec::new());
         let mut ordinals: HashMap<String, usize> = HashMap::new();
         for node in fields.list("rules") {
             self.count += 1;
@@ -94,10 +101,15 @@ impl<'r> RuleFile<'r> {
             let Some(mut rule) = self.reader.fields(node, "a rule") else { continue };
             let read = self.rule(&mut rule, &name, &labels, no_data, &mut ordinals);
             rule.finish();
-            rules.extend(read);
+            if let Some(read) = read {
+                rules.push(read);
+                written.push(WrittenRule::read(node, labels_node));
+            }
         }
+        let says_interval = interval.is_some();
         let interval = interval.unwrap_or(defaults.interval);
-        Group { file: self.file.to_owned(), name, interval, query_offset, limit, rules }
+        let group = Group { file: self.file.to_owned(), name, interval, query_offset, limit, rules };
+        WrittenGroup { group, says_interval, rules: written }
     }
 
     fn rule(

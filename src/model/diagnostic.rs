@@ -172,6 +172,32 @@ pub fn render_json(diagnostics: &[Diagnostic]) -> String {
     serde_json::to_string_pretty(&rows).unwrap_or_default()
 }
 
+/// Writes diagnostics as workflow commands of GitHub Actions, one a line: annotations of the changed files.
+///
+/// Source: GitHub's "Workflow commands"; `%`, line breaks, and in properties `:` and `,` are escaped.
+pub fn render_github(diagnostics: &[Diagnostic]) -> String {
+    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let mut lines = String::new();
+    for diagnostic in diagnostics {
+        let command = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "notice",
+        };
+        let mut properties = String::new();
+        if let Some(Place { file, range }) = &diagnostic.place {
+            let ((line, column), (end_line, end_column)) = (file.line_column(range.start), file.line_column(range.end));
+            let path = property(&file.path);
+            properties = format!("file={path},line={line},col={column},endLine={end_line},endColumn={end_column},");
+        }
+        let hint = diagnostic.hint.as_ref().map(|hint| format!("\n{hint}")).unwrap_or_default();
+        let message = data(&format!("{}{hint}", diagnostic.message));
+        lines.push_str(&format!("::{command} {properties}title={}::{message}\n", property(diagnostic.id)));
+    }
+    lines
+}
+
 /// The candidate nearest to `name`, if one is near enough to be what was meant; of equals one that `name` begins.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
@@ -206,6 +232,17 @@ mod tests {
             let range = Range { start, end };
             assert!(!render_text(&[Diagnostic::error("a", "b").at(&file, range)], false).is_empty());
         }
+    }
+
+    #[test]
+    fn workflow_commands_are_escaped() {
+        let file = SourceFile::new("a,b:c.yml", "groups:\n  - nam: x\n");
+        let diagnostic = Diagnostic::warning("alert/x", "100%\nof it").at(&file, 12..15).hint("a: b, c");
+        let expected =
+            "::warning file=a%2Cb%3Ac.yml,line=2,col=5,endLine=2,endColumn=8,title=alert/x::100%25%0Aof it%0Aa: b, c\n";
+        assert_eq!(render_github(&[diagnostic]), expected);
+        let without = Diagnostic { severity: Severity::Info, ..Diagnostic::error("a", "b") };
+        assert_eq!(render_github(&[without]), "::notice title=a::b\n");
     }
 
     #[test]

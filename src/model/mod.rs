@@ -14,7 +14,7 @@ mod time;
 mod trace;
 
 pub use alert::{Alert, AlertStatus};
-pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_json, render_text};
+pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_github, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use histogram::{
     BUCKET_INDEX_MAX, Bucket, BucketSpan, CUSTOM_BUCKETS_SCHEMA, ClassicError, Combination, CounterResetHint,

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod notify;
 pub mod reload;
 pub mod secret;
+pub mod series_client;
 pub mod service;
 pub mod storage;
 pub mod telemetry;

@@ -24,9 +24,11 @@ mod rule;
 mod rule_functions;
 mod syntax;
 mod text_functions;
+mod uses;
 mod value;
 
 pub use data::{AlertData, NotificationData, QueryRow, RuleData};
 pub use error::{TemplateError, TemplateFileError};
 pub use notification::NotificationTemplates;
 pub use rule::{QueryFunction, RuleTemplate};
+pub use uses::TemplateUses;

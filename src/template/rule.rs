@@ -6,6 +6,7 @@ use super::error::TemplateError;
 use super::execute::{Executor, Output};
 use super::rule_functions::{RuleFunctions, names};
 use super::syntax::{self, Syntax};
+use super::uses::{self, TemplateUses};
 use super::value::{Bounded, Value};
 
 /// Runs an instant query at the moment of evaluation, for the function `query`.
@@ -54,6 +55,11 @@ impl RuleTemplate {
     /// Whether it has no actions, so that it expands to itself.
     pub fn is_constant(&self) -> bool {
         self.parsed.syntax.is_none()
+    }
+
+    /// What it reads of the result.
+    pub fn uses(&self) -> TemplateUses {
+        self.parsed.syntax.as_ref().map(uses::uses).unwrap_or_default()
     }
 
     /// Expands the template over one series of the rule's result; `query` serves the function `query`.

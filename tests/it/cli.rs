@@ -192,7 +192,7 @@ fn check_accepts() {
     let twice = "groups:\n  - name: a\n    rules:\n      - alert: Down\n        expr: up == 0\n      - alert: Down\n        expr: up < 1\n";
     for (files, paths, code, summary) in [
         (vec![("good.yml", good)], "good.yml", 0, "1 file, 1 rule: no errors\n"),
-        (vec![("good.yml", good), ("b.yaml", good)], ".", 0, "2 files, 2 rules: no errors\n"),
+        (vec![("good.yml", good), ("b.yaml", good)], ".", 0, "2 files, 2 rules: no errors, 1 warning\n"),
         (vec![("twice.yml", twice)], "twice.yml", 0, "1 file, 2 rules: no errors, 1 warning\n"),
         (
             vec![("main.yml", "rule_files: ['*good.yml']\n"), ("good.yml", good)],
@@ -277,7 +277,7 @@ fn wrong_calls() {
         ("chekc", "unrecognized subcommand 'chekc'"),
         ("check", "required arguments were not provided"),
         ("dry-run rules", "--fixture <FILE>"),
-        ("check rules --format yaml", "[possible values: text, json]"),
+        ("check rules --format yaml", "[possible values: text, json, github]"),
         ("--log-level loud check rules", "no such level"),
     ] {
         let output = run(arguments);

@@ -326,3 +326,29 @@ fn every_function_is_listed() {
         assert_eq!(page.trim_end(), expected.trim_end(), "{path} is not up to date; run with WATCHBELL_BLESS=1");
     }
 }
+
+#[test]
+fn every_check_is_explained() {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = "docs/reference/lint.md";
+    let page = read(path);
+    let (head, _) = page.split_once("\n## Checks\n").expect("a heading");
+    let mut expected = format!("{head}\n## Checks\n\n| id | severity | finds | needs |\n|---|---|---|---|\n");
+    for check in watchbell::lint::checks() {
+        let (severity, needs) = (check.severity_name(), check.needs_text());
+        let _ = writeln!(expected, "| `{}` | {severity} | {} | {needs} |", check.id, check.finds.replace('|', "\\|"));
+    }
+    for check in watchbell::lint::checks() {
+        let _ = write!(expected, "\n### {}\n\n{}\n\n{}\n", check.id, check.finds, check.why);
+        let parts =
+            [("Main file", check.settings), ("Samples", check.samples), ("Bad", check.bad), ("Good", check.good)];
+        for (title, text) in parts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let _ = write!(expected, "\n{title}:\n\n```text\n{}\n```\n", text.trim_end());
+        }
+    }
+    if is_blessing() {
+        std::fs::write(root().join(path), &expected).expect("written");
+    } else {
+        assert_eq!(page, expected, "{path} is not up to date; run with WATCHBELL_BLESS=1");
+    }
+}

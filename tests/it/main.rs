@@ -7,6 +7,8 @@ mod docs;
 mod engine;
 mod grammar;
 mod language;
+#[cfg(feature = "shell")]
+mod lint;
 mod promql;
 mod rehearsal;
 mod templates;
