@@ -255,7 +255,7 @@ mod tests {
         promql/needless-regex Info 4
         promql/newborn-counter Info 14
         rule/same-expression Info 1
-        template/raw-value Info 211
+        template/raw-value Info 201
         template/removed-label Warning 111
         ");
     }

@@ -2,7 +2,7 @@
 
 use super::check::{Check, Findings, RuleView, Run};
 use super::flow::Presence;
-use super::shape::bare;
+use super::shape::{bare, is_constant, number};
 use crate::config::WrittenEntry;
 use crate::lang::{AggregateOp, BinaryOp, Expr, ExprKind};
 use crate::model::{ALERT_NAME, Labels, METRIC_NAME, Severity, Timestamp};
@@ -119,9 +119,8 @@ fn kind_of_value(expr: &Expr) -> Option<(&'static str, &'static str)> {
     match &expr.kind {
         ExprKind::Call(call) => match call.function.name {
             "rate" | "irate" | "deriv" => Some(("a rate", "humanize")),
-            "avg_over_time" | "stddev_over_time" | "histogram_quantile" | "quantile_over_time" => {
-                Some(("an average", "humanize"))
-            }
+            "avg_over_time" | "stddev_over_time" => Some(("an average", "humanize")),
+            "histogram_quantile" | "quantile_over_time" => Some(("a quantile", "humanize")),
             "increase" | "delta" => Some(("an extrapolated number", "humanize")),
             "predict_linear" => Some(("a prediction", "humanize")),
             "abs" | "sort" | "sort_desc" | "max_over_time" | "min_over_time" | "last_over_time" => {
@@ -136,11 +135,20 @@ fn kind_of_value(expr: &Expr) -> Option<(&'static str, &'static str)> {
             AggregateOp::Count | AggregateOp::Group | AggregateOp::CountValues => None,
             _ => kind_of_value(&aggregate.expr),
         },
-        ExprKind::Binary(binary) => match binary.op {
-            op if op.is_comparison() || op.is_set() => kind_of_value(&binary.left),
-            BinaryOp::Div => Some(("a ratio", "humanizePercentage` or `humanize")),
-            _ => kind_of_value(&binary.left).or_else(|| kind_of_value(&binary.right)),
-        },
+        ExprKind::Binary(binary) => {
+            let either = || kind_of_value(&binary.left).or_else(|| kind_of_value(&binary.right));
+            match binary.op {
+                // The value is what it is compared with.
+                BinaryOp::Eq if number(&binary.right).is_some() && !binary.returns_bool => None,
+                op if op.is_comparison() || op.is_set() => kind_of_value(&binary.left),
+                BinaryOp::Div if is_constant(&binary.right) => kind_of_value(&binary.left),
+                BinaryOp::Div => Some(("a ratio", "humanizePercentage` or `humanize")),
+                BinaryOp::Mul if [&binary.left, &binary.right].into_iter().any(|side| number(side) == Some(100.0)) => {
+                    either().map(|_| ("a percentage", "printf \"%.1f\""))
+                }
+                _ => either(),
+            }
+        }
         ExprKind::Selector(selector) => {
             let name = selector.name.as_deref().unwrap_or_default();
             match () {

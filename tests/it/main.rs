@@ -10,6 +10,8 @@ mod language;
 #[cfg(feature = "shell")]
 mod lint;
 mod promql;
+#[cfg(feature = "shell")]
+mod query;
 mod rehearsal;
 mod templates;
 mod tidy;
