@@ -8,7 +8,7 @@ from configuration import GLOBAL
 from stage import Watchbell, check, equal, eventually, free_port, request
 
 INSTANT = [
-    "up", "node_load1", "nothing", "1 + 2", "'text'", "vector(1) / 0", "-up", "time()", "absent(nothing)", "up == bool 1",
+    "up", "node_load1", "nothing", "1 + 2", "'text'", "vector(1) / 0", "1e-7", "vector(1e-7)", "vector(1e21)", "vector(87103528990060.625)", "-up", "time()", "absent(nothing)", "up == bool 1",
     "up offset 2s", "up{job=~'n.*'}", "up[3s]", "timestamp(up)", "scalar(sum(up))",
     "rate(node_cpu_seconds_total[10s])",
     "sum by (mode) (rate(node_cpu_seconds_total[10s]))",

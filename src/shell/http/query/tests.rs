@@ -107,6 +107,7 @@ async fn instant_queries() {
             vector(r#"{"metric":{"__name__":"odd.name","http.status":"5\"0\"0"},"value":[60,"1e-09"]}"#),
         ),
         ("query?query=1/0&time=0.25", success(r#"{"resultType":"scalar","result":[0.250,"+Inf"]}"#)),
+        ("query?query=1e-7&time=0", success(r#"{"resultType":"scalar","result":[0,"0.0000001"]}"#)),
         ("query?query='a%22b'&time=-1", success(r#"{"resultType":"string","result":[-1,"a\"b"]}"#)),
         (
             "query?query=requests_total[2m]&time=130",
