@@ -56,6 +56,11 @@ impl Side {
     pub(super) fn counts(&mut self, field: Field<'_>) -> Result<(), FormatError> {
         field.doubles(|count| self.is_too_long |= !push(&mut self.floats, count))
     }
+
+    /// Whether there is a span.
+    pub(super) fn has_spans(&self) -> bool {
+        !self.spans.is_empty()
+    }
 }
 
 /// Adds an item unless there are too many.
