@@ -1,7 +1,5 @@
 use crate::formats::Metadata;
-use crate::model::{
-    BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, Labels, METRIC_NAME, SampleValue, Timestamp, parse_value,
-};
+use crate::model::{Histogram, Labels, METRIC_NAME, SampleValue, Timestamp, classic_to_native, parse_value};
 
 /// The label of a classic histogram's bucket.
 pub(super) const BUCKET_LABEL: &str = "le";
@@ -71,48 +69,23 @@ impl Metric {
     }
 }
 
-/// The histogram whose classic form is among `points`; `None` if there is no bucket, or counts fall from bucket to bucket.
+/// The histogram whose classic form is among `points`; `None` if there is no bucket, or they make no histogram.
 fn custom_buckets(points: &[Point]) -> Option<Histogram> {
     let mut buckets: Vec<(f64, f64)> = Vec::new();
-    let (mut count, mut sum) = (None, 0.0);
+    let (mut count, mut sum) = (None, None);
     for point in points {
         let value = point.value.float()?;
         match (point.suffix, &point.bound) {
             ("_bucket", Some((BUCKET_LABEL, bound))) => buckets.push((parse_value(bound)?, value)),
             ("_count", _) => count = Some(value),
-            ("_sum", _) => sum = value,
+            ("_sum", _) => sum = Some(value),
             _ => {}
         }
     }
-    buckets.sort_by(|one, other| one.0.total_cmp(&other.0));
-    buckets.dedup_by_key(|bucket| bucket.0);
-    let count = count.or_else(|| buckets.last().map(|bucket| bucket.1))?;
-    let has_infinite = buckets.last()?.0 == f64::INFINITY;
-    if has_infinite {
-        buckets.pop();
-    }
-    let mut positive_buckets = Vec::with_capacity(buckets.len() + 1);
-    let mut before = 0.0;
-    for cumulative in buckets.iter().map(|bucket| bucket.1).chain([count]) {
-        // Written so that NaN is refused as well.
-        if !matches!(cumulative.partial_cmp(&before), Some(std::cmp::Ordering::Greater | std::cmp::Ordering::Equal)) {
-            return None;
-        }
-        positive_buckets.push(cumulative - before);
-        before = cumulative;
-    }
-    if buckets.iter().any(|bucket| !bucket.0.is_finite()) || !count.is_finite() {
+    if buckets.is_empty() {
         return None;
     }
-    Some(Histogram {
-        schema: CUSTOM_BUCKETS_SCHEMA,
-        count,
-        sum,
-        positive_spans: vec![BucketSpan { offset: 0, length: u32::try_from(positive_buckets.len()).ok()? }],
-        positive_buckets,
-        custom_values: buckets.into_iter().map(|bucket| bucket.0).collect(),
-        ..Histogram::default()
-    })
+    classic_to_native(&buckets, count, sum).ok().filter(|histogram| histogram.validate().is_ok())
 }
 
 #[cfg(test)]
