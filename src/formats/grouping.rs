@@ -1,5 +1,6 @@
 use hashbrown::HashMap;
 
+use super::Batch;
 use crate::model::{HistogramSample, Labels, Sample};
 
 /// Gathers samples by series, in the order in which the series came.
@@ -30,8 +31,8 @@ impl Grouping {
         self.histograms.entry(index).or_default()
     }
 
-    /// As [`Grouping::finish`], and the series that have histograms.
-    pub(super) fn finish_all(mut self) -> (Vec<(Labels, Vec<Sample>)>, Vec<(Labels, Vec<HistogramSample>)>) {
+    /// As [`Grouping::finish`], with the series that have histograms.
+    pub(super) fn batch(mut self) -> Batch {
         let mut by_place: Vec<(usize, Vec<HistogramSample>)> = self.histograms.drain().collect();
         by_place.sort_unstable_by_key(|(place, _)| *place);
         let histograms = by_place.into_iter().map(|(place, mut samples)| {
@@ -39,7 +40,7 @@ impl Grouping {
             (self.series[place].0.clone(), samples)
         });
         let histograms = histograms.collect();
-        (self.finish(), histograms)
+        Batch { series: self.finish(), histograms, ..Batch::default() }
     }
 
     /// The series that have samples, each ordered by time; samples of one time in the order in which they came.

@@ -201,8 +201,7 @@ pub fn parse_file(text: &[u8]) -> Result<Batch, FormatError> {
             }
         }
     }
-    let (series, histograms) = grouping.finish_all();
-    Ok(Batch { series, histograms, ..Batch::default() })
+    Ok(grouping.batch())
 }
 
 /// When the points of a line are.
@@ -303,7 +302,7 @@ mod tests {
             ("_+1x2", 1, "not a value of a series: `_+1x2`"),
             ("stalex2", 1, "not a value of a series: `stalex2`"),
             ("ä", 1, "not a value of a series: `ä`"),
-            ("1 {{schema:0 count:1}}y", 24, "unexpected `y`"),
+            ("1 {{schema:0 count:1}}y", 23, "unexpected `y`"),
             ("1 1x1000000", 3, "more than 1000000 points in a series"),
             ("_x99999999999999999999999", 1, "more than 1000000 points in a series"),
         ] {

@@ -82,7 +82,7 @@ fn custom_buckets(points: &[Point]) -> Option<Histogram> {
             _ => {}
         }
     }
-    if buckets.is_empty() {
+    if buckets.is_empty() || buckets.iter().any(|(_, count)| count.is_nan()) {
         return None;
     }
     classic_to_native(&buckets, count, sum).ok().filter(|histogram| histogram.validate().is_ok())

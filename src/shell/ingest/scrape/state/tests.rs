@@ -1,7 +1,7 @@
 use regex::Regex;
 
 use super::*;
-use crate::model::{format_value, is_stale};
+use crate::model::{StartTime, format_value, is_stale};
 use crate::series::RelabelAction;
 
 fn state(settings: SampleSettings) -> TargetState {
@@ -212,4 +212,35 @@ fn metadata_is_told_once_and_when_it_changes() {
     let told = texts.map(|text| answer(&mut state, 1000, Ok(text)).batch.metadata);
     assert_eq!((told[0].len(), told[1].len(), told[2].len()), (1, 0, 1));
     assert_eq!((told[0][0].kind.as_str(), told[0][0].help.as_str()), ("counter", "One."));
+}
+
+/// An exposition in OpenMetrics under all settings that look at families.
+#[test]
+fn families() {
+    let text = "# TYPE h_seconds histogram\n# UNIT h_seconds seconds\nh_seconds_bucket{le=\"1\"} 2\nh_seconds_bucket{le=\"+Inf\"} 3\n\
+        h_seconds_count 3\nh_seconds_sum 4\nh_seconds_created 0.25\nplain 7\n# EOF\n";
+    let exposition = ExpositionConfig {
+        convert_classic_histograms: true,
+        type_and_unit_labels: true,
+        start_timestamps: true,
+        ..ExpositionConfig::default()
+    };
+    let mut state = state(SampleSettings { exposition, ..honoring() });
+    let mut scrape = |at, text: &str| {
+        let answer = Ok((text.as_bytes(), Format::Text(Dialect::OpenMetrics)));
+        state.scraped(Timestamp::from_millis(at), Duration::from_millis(500), answer)
+    };
+    let batch = scrape(1000, text).batch;
+    let (labels, samples) = &batch.histograms[0];
+    let series = r#"h_seconds{__type__="histogram", __unit__="seconds", instance="a:80", job="api"}"#;
+    assert_eq!(labels.to_string(), series);
+    assert_eq!((samples[0].histogram.custom_values.as_slice(), samples[0].histogram.count), (&[1.0][..], 3.0));
+    let start = StartTime { at: Timestamp::from_millis(1000), start: Timestamp::from_millis(250) };
+    assert_eq!(batch.starts, [(labels.clone(), vec![start])]);
+    assert!(lines(&batch).iter().all(|line| !line.starts_with('h')), "{batch:?}");
+    assert!(lines(&batch).contains(&"plain{T} 7 @1000".to_owned()));
+    assert_eq!(batch.metadata.len(), 1);
+    let next = scrape(2000, "# EOF\n");
+    let ended = format!("{} stale @2000", series.replace(r#"instance="a:80", job="api""#, "T"));
+    assert!(lines(&next.batch).contains(&ended), "{:?}", next.batch);
 }
