@@ -26,7 +26,7 @@ pub use histogram::{
 };
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
-pub use pattern::{expand_replacement, from_re2};
+pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
 pub use time::{Timestamp, rfc3339};

@@ -1,12 +1,34 @@
 //! Regular expressions and replacements as Go writes them: RE2 syntax, and `$1` or `${name}` for what a group found.
 
-use regex::Captures;
+use regex::{Captures, Regex, RegexBuilder};
+
+/// Compiles `pattern` anchored at both ends, `.` matching line feeds, to at most `bytes_max` bytes.
+///
+/// # Errors
+///
+/// A pattern that is none or that compiles to more.
+pub fn anchored_regex(pattern: &str, bytes_max: usize) -> Result<Regex, regex::Error> {
+    build(&format!("^(?s:{})$", from_re2(pattern)), bytes_max)
+}
+
+/// Compiles `pattern` as it is, found anywhere, to at most `bytes_max` bytes.
+///
+/// # Errors
+///
+/// As [`anchored_regex`].
+pub fn free_regex(pattern: &str, bytes_max: usize) -> Result<Regex, regex::Error> {
+    build(&from_re2(pattern), bytes_max)
+}
+
+fn build(pattern: &str, bytes_max: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(bytes_max).build()
+}
 
 /// `pattern` in RE2 syntax as the `regex` crate writes it.
 ///
 /// Classes like `\d` and `\b` are of ASCII alone, a `{` that counts nothing is a brace, inside `[…]` a further `[` is a bracket, and
 /// `\Q…\E` quotes. What is invalid stays so.
-pub fn from_re2(pattern: &str) -> String {
+fn from_re2(pattern: &str) -> String {
     let mut reader = Reader { rest: pattern, written: String::with_capacity(pattern.len() + 8) };
     while reader.outside() {}
     reader.written
@@ -43,10 +65,13 @@ impl Reader<'_> {
             match first {
                 ']' => return self.copy(1),
                 '\\' => self.escape(true),
-                '[' => match self.rest.strip_prefix("[:").and_then(|rest| rest.find(":]")) {
-                    Some(length) => self.copy(length + 4),
+                '[' => match named_class(self.rest) {
+                    Some(length) => self.copy(length),
                     None => self.write(1, "\\["),
                 },
+                // The second is the end of a range, or begins one where the first comes first.
+                '-' if self.rest.starts_with("--") && self.written.ends_with(['[', '^']) => self.write(1, "\\-"),
+                '-' if self.rest.starts_with("--") => self.write(2, "-\\-"),
                 '&' => self.write(1, "\\&"),
                 '~' => self.write(1, "\\~"),
                 _ => self.copy(first.len_utf8()),
@@ -96,6 +121,13 @@ impl Reader<'_> {
         self.written.push_str(text);
         self.rest = &self.rest[length..];
     }
+}
+
+/// How long the name of a class is with which `text` begins, such as `[:alpha:]`.
+fn named_class(text: &str) -> Option<usize> {
+    let name = text.strip_prefix("[:")?;
+    let end = name.find(|c: char| !(c.is_ascii_lowercase() || c == '^'))?;
+    name[end..].starts_with(":]").then_some(end + 4)
 }
 
 /// Whether `text` begins with `{2}`, `{2,}` or `{2,3}`.
@@ -149,9 +181,62 @@ fn group_name(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regex::Regex;
 
     use super::*;
+
+    const BYTES_MAX: usize = 1 << 20;
+
+    #[test]
+    fn anchored_as_re2_reads() {
+        for (pattern, text, expected) in [
+            ("a.c", "a\nc", true),
+            ("b", "abc", false),
+            ("a|b", "b", true),
+            ("[[45]..", "404", true),
+            ("[[45]..", "[xx", true),
+            ("[]a]+", "a]", true),
+            ("[^]a]", "b", true),
+            ("[^]a]", "]", false),
+            ("[a&&b]+", "a&b", true),
+            ("[a~~b]+", "~", true),
+            ("[+--]", ",", true),
+            ("[--/]", ".", true),
+            ("[^--/]", ".", false),
+            ("[[:alpha:]_]+", "ab_", true),
+            ("[[:^digit:]]", "a", true),
+            ("[[:x]+", ":[x", true),
+            (r"[\d\-x]+", "1-x", true),
+            (r"[\D]", "1", false),
+            (r"\d", "\u{0663}", false),
+            (r"\w+", "a_1", true),
+            (r"\w", "\u{e9}", false),
+            (r"\S\s", "\u{e9} ", true),
+            (r"\s", "\u{a0}", false),
+            (r"a\b.b", "a b", true),
+            (r"a\Bb", "ab", true),
+            (r"\<a\>", "<a>", true),
+            ("a{2}", "aa", true),
+            ("a{2,}", "aaa", true),
+            ("a{,2}", "a{,2}", true),
+            ("{a}", "{a}", true),
+            ("a{", "a{", true),
+            (r"\Qa.b[\E.", "a.b[c", true),
+            (r"\Qa.b", "axb", false),
+            (r"\[\{\\", r"[{\", true),
+            (r"\pL\x{41}", "\u{e9}A", true),
+            ("(?i)ABC", "abc", true),
+        ] {
+            let regex = anchored_regex(pattern, BYTES_MAX).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+            assert_eq!(regex.is_match(text), expected, "{pattern} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns() {
+        for pattern in ["(", "a{1000000}{1000}", "(?=a)", "[", "[a", "[z-a]", r"\", r"[\", "*", r"\1", "[[:alpha:]"] {
+            assert!(anchored_regex(pattern, BYTES_MAX).is_err(), "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns_match_as_in_go() {
@@ -211,6 +296,12 @@ mod tests {
             if let Some(captures) = regex.captures(&pattern) {
                 expand_replacement(&pattern, &captures, &mut String::new());
             }
+        }
+
+        #[test]
+        fn quoted_text_matches_itself(text in "[^\\\\]{0,20}") {
+            let pattern = format!(r"\Q{text}\E");
+            prop_assert!(anchored_regex(&pattern, BYTES_MAX).is_ok_and(|regex| regex.is_match(&text)));
         }
     }
 }
