@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use crate::model::{is_label_name, nearest};
+use crate::model::{from_re2, is_label_name, nearest};
 use crate::series::{RelabelAction, RelabelRule};
 
 use super::yaml::{Fields, Node, Reader, shorten};
@@ -101,8 +101,10 @@ fn validate(fields: &Fields<'_>, rule: &RelabelRule) {
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
-        other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    RegexBuilder::new(&format!("^(?s:{})$", from_re2(pattern))).size_limit(REGEX_BYTES_MAX).build().map_err(|error| {
+        match error {
+            regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
+            other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        }
     })
 }

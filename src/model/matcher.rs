@@ -2,7 +2,7 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Labels, is_label_name};
+use super::{Labels, from_re2, is_label_name};
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,12 +53,14 @@ const REGEX_BYTES_MAX: usize = 4 << 20;
 
 /// Compiles `pattern` as Prometheus does: RE2 syntax, anchored at both ends, `.` matching newlines.
 fn compile(pattern: &str) -> Result<Regex, MatcherError> {
-    RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build().map_err(|error| MatcherError {
-        pattern: pattern.to_owned(),
-        reason: match error {
-            regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
-            other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-        },
+    RegexBuilder::new(&format!("^(?s:{})$", from_re2(pattern))).size_limit(REGEX_BYTES_MAX).build().map_err(|error| {
+        MatcherError {
+            pattern: pattern.to_owned(),
+            reason: match error {
+                regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
+                other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+            },
+        }
     })
 }
 

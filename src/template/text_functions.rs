@@ -2,6 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use crate::model::{expand_replacement, from_re2};
+
 use super::arguments::Arguments;
 use super::error::TemplateError;
 use super::humanize;
@@ -42,7 +44,7 @@ fn lower(character: char) -> char {
 }
 
 fn compiled(pattern: &str) -> Result<Regex, TemplateError> {
-    RegexBuilder::new(pattern)
+    RegexBuilder::new(&from_re2(pattern))
         .size_limit(REGEX_BYTES_MAX)
         .build()
         .map_err(|error| TemplateError::new(format!("error parsing regexp {pattern:?}: {}", last_line(&error))))
@@ -63,7 +65,7 @@ fn replace_all(regex: &Regex, replacement: &str, text: &str) -> Result<String, T
         if replacement.len().saturating_add(groups.saturating_mul(whole.len())) > OUTPUT_BYTES_MAX {
             return Err(TemplateError::too_large());
         }
-        captures.expand(replacement, &mut out);
+        expand_replacement(replacement, &captures, &mut out);
         end = whole.end();
         if out.len() > OUTPUT_BYTES_MAX {
             return Err(TemplateError::too_large());

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::{Point, When, fault, reader};
 use crate::formats::FormatError;
 use crate::lang::{ExprKind, parse};
-use crate::model::Labels;
+use crate::model::{Labels, from_re2};
 
 /// What an evaluation must yield.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +120,7 @@ fn read_text(text: &str) -> Result<Text, FormatError> {
 
 pub(super) fn read_regex(pattern: &str) -> Result<Regex, FormatError> {
     let pattern = pattern.trim();
-    Regex::new(pattern).map_err(|_| fault(1, format!("not a regular expression: `{pattern}`")))
+    Regex::new(&from_re2(pattern)).map_err(|_| fault(1, format!("not a regular expression: `{pattern}`")))
 }
 
 /// Reads a quoted text.
