@@ -4,8 +4,6 @@ use regex::Regex;
 
 use crate::model::{expand_replacement, free_regex};
 
-use crate::model::{expand_replacement, from_re2};
-
 use super::arguments::Arguments;
 use super::error::TemplateError;
 use super::humanize;
