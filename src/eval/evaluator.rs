@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::lang::{AtModifier, Expr, ExprKind, Span, UnaryOp};
-use crate::model::{Labels, format_value};
+use crate::model::{FloatForm, Labels};
 use crate::series::Querier;
 
 use super::duration::Axis;
@@ -171,7 +171,7 @@ impl<'q> Evaluator<'q> {
     /// Remarks a quantile outside 0 to 1.
     pub(super) fn check_quantile(&mut self, rank: f64, span: &Span) {
         if !(0.0..=1.0).contains(&rank) {
-            self.warn(format!("quantile value should be between 0 and 1, got {}", format_value(rank)), span);
+            self.warn(format!("quantile value should be between 0 and 1, got {}", FloatForm::General.text(rank)), span);
         }
     }
 

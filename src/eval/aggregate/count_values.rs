@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::lang::{Aggregate, Grouping, Span};
-use crate::model::{Labels, METRIC_NAME, format_value};
+use crate::model::{FloatForm, Labels, METRIC_NAME};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
@@ -117,8 +117,7 @@ impl<'a> Counting<'a> {
     fn labels(&self, group: Labels, point: &Point) -> Labels {
         let text = match point {
             _ if self.swallowed => return group,
-            Point::Float(value) if value.is_finite() => value.to_string(),
-            Point::Float(value) => format_value(*value),
+            Point::Float(value) => FloatForm::Plain.text(*value),
             Point::Histogram(histogram) => histogram.to_string(),
             Point::Absent => return group,
         };

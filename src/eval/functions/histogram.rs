@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use super::argument;
 use super::classic::{self, Bucket, Repair};
 use crate::lang::{Call, Expr, Span};
-use crate::model::{Histogram, Labels, QuantileRemark, Timestamp, format_value, parse_value};
+use crate::model::{
+    FloatForm, Histogram, Labels, QuantileRemark, Timestamp, format_bound, format_general, parse_value,
+};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
@@ -261,7 +263,7 @@ fn by_rank(
     let Some(label) = label else { return Ok(vec![row(family.labels.clone(), points)]) };
     let labelled = |rank: f64| {
         let mut builder = family.labels.builder();
-        builder.set(label, &decimal(rank));
+        builder.set(label, &format_bound(rank));
         builder.finish()
     };
     let same = |one: f64, other: f64| one.to_bits() == other.to_bits();
@@ -305,9 +307,9 @@ impl Repairs {
              https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}, from buckets {} to {}, \
              with a max diff of {}, over {count} samples from {} to {}",
             for_metric(metric),
-            format_value(repair.lowest),
-            format_value(repair.highest),
-            two_digits(repair.difference),
+            FloatForm::General.text(repair.lowest),
+            FloatForm::General.text(repair.highest),
+            format_general(repair.difference, 2),
             whole_seconds(first),
             whole_seconds(last),
         )
@@ -316,16 +318,4 @@ impl Repairs {
 
 fn for_metric(metric: &str) -> String {
     if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") }
-}
-
-/// A number with two significant digits.
-fn two_digits(value: f64) -> String {
-    let rounded: f64 = format!("{value:.1e}").parse().unwrap_or(value);
-    format_value(rounded)
-}
-
-/// A number as OpenMetrics writes it in labels: whole ones with `.0`.
-fn decimal(value: f64) -> String {
-    let text = format_value(value);
-    if value.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
 }

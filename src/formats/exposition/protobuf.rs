@@ -1,6 +1,5 @@
 use super::MetricKind;
 use super::family::{BUCKET_LABEL, Family, Metric, Point, QUANTILE_LABEL};
-use super::labels::bound_text;
 use crate::formats::native_histogram::{Count, Parts};
 use crate::formats::protobuf::{Field, Message};
 use crate::formats::{FormatError, LABELS_PER_SERIES_MAX, Metadata};
@@ -177,7 +176,7 @@ fn label(field: Field<'_>, count: usize, labels: &mut LabelsBuilder) -> Result<(
 }
 
 fn push(metric: &mut Metric, suffix: &'static str, bound: Option<(&'static str, f64)>, value: f64) {
-    let bound = bound.map(|(name, bound)| (name, bound_text(bound)));
+    let bound = bound.map(|(name, bound)| (name, crate::model::format_bound(bound)));
     metric.points.push(Point { suffix, bound, value: value.into(), at: None });
 }
 
