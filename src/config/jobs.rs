@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
-use crate::model::Labels;
+use crate::formats::exposition::ScrapeProtocol;
+use crate::model::{Labels, nearest};
 
 use super::http::http_fields;
 use super::relabeling::relabel_rules;
-use super::scrape::{FileDiscovery, ScrapeConfig, TargetGroup};
+use super::scrape::{ExpositionConfig, FileDiscovery, ScrapeConfig, TargetGroup};
 use super::yaml::{Fields, Node, Reader, shorten};
 
 /// How often discovery files are read again unless the configuration says otherwise.
@@ -52,9 +53,7 @@ const FOREIGN_DISCOVERIES: [&str; 33] = [
 ];
 
 /// Fields of a job that Prometheus has and Watchbell does not.
-const FOREIGN_FIELDS: [&str; 16] = [
-    "always_scrape_classic_histograms",
-    "convert_classic_histograms_to_nhcb",
+const FOREIGN_FIELDS: [&str; 12] = [
     "enable_compression",
     "extra_scrape_metrics",
     "fallback_scrape_protocol",
@@ -66,23 +65,22 @@ const FOREIGN_FIELDS: [&str; 16] = [
     "native_histogram_bucket_limit",
     "native_histogram_min_bucket_factor",
     "scrape_failure_log_file",
-    "scrape_native_histograms",
-    "scrape_protocols",
     "target_limit",
 ];
 
 /// What `global` says of scraping.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ScrapeDefaults {
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
+    pub(super) exposition: ExpositionConfig,
 }
 
 /// Reads every job; their names differ.
 pub(super) fn scrape_configs(
     reader: &Reader<'_>,
     nodes: &[std::sync::Arc<Node>],
-    defaults: ScrapeDefaults,
+    defaults: &ScrapeDefaults,
 ) -> Vec<ScrapeConfig> {
     let mut names = HashSet::new();
     let mut jobs = Vec::new();
@@ -101,7 +99,7 @@ pub(super) fn scrape_configs(
     jobs
 }
 
-fn job(fields: &mut Fields<'_>, defaults: ScrapeDefaults) -> Option<ScrapeConfig> {
+fn job(fields: &mut Fields<'_>, defaults: &ScrapeDefaults) -> Option<ScrapeConfig> {
     let reader = fields.reader();
     let job_name = fields.need_text("job_name");
     let interval = fields.positive_duration("scrape_interval").unwrap_or(defaults.interval);
@@ -119,6 +117,10 @@ fn job(fields: &mut Fields<'_>, defaults: ScrapeDefaults) -> Option<ScrapeConfig
     for name in FOREIGN_FIELDS {
         fields.unsupported(name, None);
     }
+    fields.unsupported(
+        "scrape_classic_histograms",
+        Some("it is named `always_scrape_classic_histograms` since Prometheus 3"),
+    );
     fields.flag("track_timestamps_staleness");
     Some(ScrapeConfig {
         interval,
@@ -131,6 +133,7 @@ fn job(fields: &mut Fields<'_>, defaults: ScrapeDefaults) -> Option<ScrapeConfig
         sample_limit: fields.count("sample_limit").unwrap_or(0),
         label_limit: fields.count("label_limit").unwrap_or(0),
         body_size_limit: fields.bytes("body_size_limit").unwrap_or(0),
+        exposition: exposition(fields, &defaults.exposition),
         http: http_fields(fields),
         static_targets: fields.list("static_configs").iter().filter_map(|node| target_group(reader, node)).collect(),
         file_discovery: fields.list("file_sd_configs").iter().filter_map(|node| discovery(reader, node)).collect(),
@@ -138,6 +141,48 @@ fn job(fields: &mut Fields<'_>, defaults: ScrapeDefaults) -> Option<ScrapeConfig
         metric_relabel: relabel_rules(fields, "metric_relabel_configs"),
         job_name: job_name?,
     })
+}
+
+/// What of an exposition is asked for and how it is read: the same fields in a job and in `global`.
+pub(super) fn exposition(fields: &mut Fields<'_>, defaults: &ExpositionConfig) -> ExpositionConfig {
+    ExpositionConfig {
+        protocols: protocols(fields).or_else(|| defaults.protocols.clone()),
+        native_histograms: fields.flag("scrape_native_histograms").unwrap_or(defaults.native_histograms),
+        always_classic_histograms: fields
+            .flag("always_scrape_classic_histograms")
+            .unwrap_or(defaults.always_classic_histograms),
+        convert_classic_histograms: fields
+            .flag("convert_classic_histograms_to_nhcb")
+            .unwrap_or(defaults.convert_classic_histograms),
+        type_and_unit_labels: fields.flag("type_and_unit_labels").unwrap_or(defaults.type_and_unit_labels),
+        start_timestamps: fields.flag("start_timestamps").unwrap_or(defaults.start_timestamps),
+    }
+}
+
+fn protocols(fields: &mut Fields<'_>) -> Option<Vec<ScrapeProtocol>> {
+    let reader = fields.reader();
+    let mut protocols = Vec::new();
+    for (name, node) in fields.texts("scrape_protocols")? {
+        match ScrapeProtocol::ALL.into_iter().find(|(_, known)| *known == name) {
+            Some((protocol, _)) if protocols.contains(&protocol) => {
+                reader.error("config/duplicate", &node.span, format!("`{}` stands twice", shorten(&name)));
+            }
+            Some((protocol, _)) => protocols.push(protocol),
+            None => {
+                let known = ScrapeProtocol::ALL.map(|(_, name)| name);
+                let message = format!("`{}` is no scrape protocol", shorten(&name));
+                let hint = match nearest(&name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are {}", known.join(", ")),
+                };
+                reader.error_hint("config/protocol", &node.span, message, Some(hint));
+            }
+        }
+    }
+    if protocols.is_empty() {
+        fields.error_at("scrape_protocols", "config/protocol", "`scrape_protocols` names none");
+    }
+    Some(protocols)
 }
 
 fn params(fields: &mut Fields<'_>) -> Vec<(String, Vec<String>)> {

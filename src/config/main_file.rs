@@ -9,13 +9,13 @@ use crate::rule::NoData;
 
 use super::http::http_config;
 use super::inhibit_rules::inhibit_rules;
-use super::jobs::{ScrapeDefaults, scrape_configs};
+use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
 use super::plan::{HostSamples, Limits, QueryLimits};
 use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
-use super::scrape::ScrapeConfig;
+use super::scrape::{ExpositionConfig, ScrapeConfig};
 use super::time_intervals::time_intervals;
 use super::yaml::{Fields, Node, Reader, shorten};
 
@@ -114,7 +114,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     let mut main = MainFile {
         rule_files: patterns(&mut fields, "rule_files"),
         templates: patterns(&mut fields, "templates"),
-        scrapes: scrape_configs(reader, fields.list("scrape_configs"), global.scrape),
+        scrapes: scrape_configs(reader, fields.list("scrape_configs"), &global.scrape),
         external_labels: global.external_labels,
         external_url: global.external_url,
         resolve_timeout: global.resolve_timeout,
@@ -160,7 +160,7 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
     let http = fields.take("http_config").map_or_else(HttpConfig::default, |node| http_config(reader, node));
     let external_labels = fields.take("external_labels").map(|node| reader.labels(node, true)).unwrap_or_default();
     let global = Global {
-        scrape: ScrapeDefaults { interval, timeout },
+        scrape: ScrapeDefaults { interval, timeout, exposition: exposition(&mut fields, &ExpositionConfig::default()) },
         evaluation_interval: fields.positive_duration("evaluation_interval").unwrap_or(MINUTE),
         query_offset: fields.duration("rule_query_offset").unwrap_or_default(),
         external_labels,

@@ -32,7 +32,7 @@ pub use load::{Environment, Loaded, load};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
 pub use plan::{HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;
-pub use scrape::{FileDiscovery, ScrapeConfig, TargetGroup};
+pub use scrape::{ExpositionConfig, FileDiscovery, ScrapeConfig, TargetGroup};
 pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};
 pub use written::{RuleFile, WrittenEntry, WrittenGroup, WrittenRule, WrittenText};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};

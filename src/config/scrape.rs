@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::deliver::HttpConfig;
+use crate::formats::exposition::ScrapeProtocol;
 use crate::model::Labels;
 use crate::series::RelabelRule;
 
@@ -31,6 +32,8 @@ pub struct ScrapeConfig {
     pub label_limit: usize,
     /// The greatest size of an answer in bytes, uncompressed; 0 for none.
     pub body_size_limit: usize,
+    /// What is asked for and how it is read.
+    pub exposition: ExpositionConfig,
     /// The connection.
     pub http: HttpConfig,
     /// Targets given in the configuration.
@@ -41,6 +44,36 @@ pub struct ScrapeConfig {
     pub relabel: Vec<RelabelRule>,
     /// Rules for samples.
     pub metric_relabel: Vec<RelabelRule>,
+}
+
+/// What of an exposition a job asks for and how it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpositionConfig {
+    /// The formats that are asked for, best first; `None` for those that the other settings need.
+    pub protocols: Option<Vec<ScrapeProtocol>>,
+    /// Whether native histograms are taken.
+    pub native_histograms: bool,
+    /// Whether the classic form of a histogram is taken even if its native form is.
+    pub always_classic_histograms: bool,
+    /// Whether classic histograms become native ones with custom buckets.
+    pub convert_classic_histograms: bool,
+    /// Whether samples get the labels `__type__` and `__unit__`.
+    pub type_and_unit_labels: bool,
+    /// Whether start times are taken: those of protobuf, and `_created` of OpenMetrics, which then is no series.
+    pub start_timestamps: bool,
+}
+
+impl ExpositionConfig {
+    /// The formats to ask for, best first. Native histograms come in protobuf alone.
+    pub fn protocols(&self) -> Vec<ScrapeProtocol> {
+        match &self.protocols {
+            Some(protocols) => protocols.clone(),
+            None => {
+                let first = self.native_histograms.then_some(ScrapeProtocol::PrometheusProto);
+                first.into_iter().chain(ScrapeProtocol::TEXT_FIRST).collect()
+            }
+        }
+    }
 }
 
 /// Targets with common labels.

@@ -211,7 +211,7 @@ impl<W: World> Evaluation<'_, W> {
             let labels = element.labels.without_name();
             let data = RuleData {
                 labels: &labels,
-                value: element.value.float().unwrap_or_default(),
+                value: element.value.clone(),
                 external_labels: &self.surroundings.external_labels,
                 external_url: &self.surroundings.external_url,
                 at: self.at,

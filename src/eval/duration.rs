@@ -1,6 +1,6 @@
 //! Durations that are computed: `step()`, `range()`, arithmetic.
 
-use crate::lang::DurationExpr;
+use crate::lang::{BinaryOp, DurationExpr, DurationKind};
 
 use super::error::{EvalError, EvalErrorKind};
 
@@ -26,13 +26,34 @@ const DURATION_MS_MAX: f64 = 9.223e12;
 pub(super) fn millis(duration: &DurationExpr, axis: &Axis) -> Result<i64, EvalError> {
     let step = axis.step_ms as f64 / 1000.0;
     let range = axis.end_ms.saturating_sub(axis.start_ms) as f64 / 1000.0;
+    if let Some(problem) = zero_divisor(duration, step, range) {
+        return Err(EvalError::new(EvalErrorKind::InvalidDuration, problem, &duration.span));
+    }
     let millis = duration.seconds(Some(step), Some(range)).unwrap_or(f64::NAN) * 1000.0;
     // Arithmetic in seconds may fall a hair short of a whole millisecond.
     let millis = if (millis - millis.round()).abs() < 1e-6 { millis.round() } else { millis };
     if millis.is_nan() || millis.abs() > DURATION_MS_MAX {
-        return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration out of range", &duration.span));
+        return Err(EvalError::new(EvalErrorKind::InvalidDuration, "duration is out of range", &duration.span));
     }
     Ok(millis as i64)
+}
+
+/// What is wrong with a division by zero inside `duration`, if there is one.
+fn zero_divisor(duration: &DurationExpr, step: f64, range: f64) -> Option<&'static str> {
+    let inside = |inner: &DurationExpr| zero_divisor(inner, step, range);
+    match &duration.kind {
+        DurationKind::Unary(_, inner) | DurationKind::Paren(inner) => inside(inner),
+        DurationKind::MinOf(one, other) | DurationKind::MaxOf(one, other) => inside(one).or_else(|| inside(other)),
+        DurationKind::Binary(op, one, other) => inside(one).or_else(|| inside(other)).or_else(|| {
+            let is_zero = other.seconds(Some(step), Some(range)) == Some(0.0);
+            match op {
+                BinaryOp::Div if is_zero => Some("division by zero"),
+                BinaryOp::Mod if is_zero => Some("modulo by zero"),
+                _ => None,
+            }
+        }),
+        DurationKind::Millis(_) | DurationKind::Seconds(_) | DurationKind::Step | DurationKind::Range => None,
+    }
 }
 
 /// `duration` in whole milliseconds, greater than zero.

@@ -1,16 +1,16 @@
 //! The walk over the syntax tree: every part yields its values for all moments at once.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::lang::{AtModifier, Expr, ExprKind, Span, UnaryOp};
-use crate::model::{Labels, format_value};
+use crate::model::{FloatForm, Labels};
 use crate::series::Querier;
 
 use super::duration::Axis;
 use super::error::{EvalError, EvalErrorKind, Warning, WarningLevel};
 use super::grid::Grid;
 use super::hints::Reading;
+use super::limits::Limits;
 use super::row::{Point, Row};
 use super::selector::Windows;
 use super::{Options, WARNINGS_MAX};
@@ -70,6 +70,9 @@ impl<'q> Evaluator<'q> {
         self.check_canceled(&expr.span)?;
         if grid.len() > 1 && is_same_at_all_moments(expr) {
             let computed = self.eval(expr, grid.first_only())?;
+            if let Computed::Vector(rows) = &computed {
+                self.hold(rows.len().saturating_mul(grid.len() - 1), &expr.span)?;
+            }
             return Ok(repeated(computed, grid.len()));
         }
         self.depth += 1;
@@ -147,21 +150,17 @@ impl<'q> Evaluator<'q> {
     }
 
     fn check_samples(&self, span: &Span) -> Result<(), EvalError> {
-        if self.read.saturating_add(self.held) > self.options.samples_max {
-            let text = "query processing would load too many samples into memory in query execution";
-            return Err(EvalError::new(EvalErrorKind::TooManySamples, text, span));
-        }
-        Ok(())
+        self.limits(span).check_room(0)
+    }
+
+    /// What may still be taken for the part of the expression at `span`.
+    pub(super) fn limits(&self, span: &Span) -> Limits<'q> {
+        Limits::new(self.options, self.read.saturating_add(self.held), span)
     }
 
     /// Gives up when nobody wants the answer any more; to be called once per series or more often.
     pub(super) fn check_canceled(&self, span: &Span) -> Result<(), EvalError> {
-        match &self.options.canceled {
-            Some(canceled) if canceled.load(Ordering::Relaxed) => {
-                Err(EvalError::new(EvalErrorKind::Canceled, "the evaluation was canceled", span))
-            }
-            _ => Ok(()),
-        }
+        self.limits(span).check_canceled()
     }
 
     /// Whether this is a range query.
@@ -172,7 +171,7 @@ impl<'q> Evaluator<'q> {
     /// Remarks a quantile outside 0 to 1.
     pub(super) fn check_quantile(&mut self, rank: f64, span: &Span) {
         if !(0.0..=1.0).contains(&rank) {
-            self.warn(format!("quantile value should be between 0 and 1, got {}", format_value(rank)), span);
+            self.warn(format!("quantile value should be between 0 and 1, got {}", FloatForm::General.text(rank)), span);
         }
     }
 

@@ -14,6 +14,7 @@ mod functions;
 mod grid;
 mod hints;
 mod keys;
+mod limits;
 mod presence;
 mod query;
 mod row;

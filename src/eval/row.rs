@@ -83,6 +83,12 @@ pub(super) fn is_metadata(name: &str) -> bool {
     name == METRIC_NAME || name == "__type__" || name == "__unit__"
 }
 
+/// Whether an expression may make a label of this name: any text that is not empty. What stands in for bytes that are no text,
+/// as `\xff` writes them, is refused.
+pub(super) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// `labels` without the metric's name, type and unit.
 pub(super) fn without_metadata(labels: &Labels) -> Labels {
     if labels.iter().any(|(name, _)| is_metadata(name)) {

@@ -12,7 +12,11 @@ use super::functions::extended;
 use super::functions::remark::{Notebook, Remarks};
 use super::grid::{Grid, Shift, earlier};
 use super::hints::{Reading, read_hints, unhinted};
+use super::limits::Limits;
 use super::row::{Point, Row, merged};
+
+/// How many moments of a series are worked on between two looks at whether the answer is still wanted.
+const STEPS_BETWEEN_CHECKS: usize = 64;
 
 /// One series with the samples that an evaluation may need of it.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ pub(super) struct Windows<'q> {
     pub(super) extension: Option<RangeExtension>,
     /// How far a border's treatment looks past it, in milliseconds.
     lookback_ms: i64,
+    limits: Limits<'q>,
 }
 
 /// The samples of one series inside one window; of floats and histograms together there is at least one.
@@ -141,6 +146,7 @@ impl<'q> Windows<'q> {
     ) -> Result<Vec<Row>, EvalError> {
         let mut rows = Vec::with_capacity(self.tracks.len());
         for track in &self.tracks {
+            self.limits.check_room((rows.len() + 1).saturating_mul(self.moments.len()))?;
             let mut points = vec![Point::Absent; self.moments.len()];
             let mut is_present = false;
             self.each_window(track, |window| {
@@ -157,6 +163,10 @@ impl<'q> Windows<'q> {
     }
 
     /// Gives every window of `track` that has samples to `function`, in order.
+    ///
+    /// # Errors
+    ///
+    /// The first of `function`; and when the answer is not wanted any more.
     pub(super) fn each_window(
         &self,
         track: &Track<'_>,
@@ -165,6 +175,9 @@ impl<'q> Windows<'q> {
         let mut float_borders = <(Cursor, Cursor)>::default();
         let mut histogram_borders = <(Cursor, Cursor)>::default();
         for (step, (at, end)) in self.moments.moments().zip(self.ends.moments()).enumerate() {
+            if step % STEPS_BETWEEN_CHECKS == 0 {
+                self.limits.check_canceled()?;
+            }
             let start = earlier(end, self.range_ms);
             let samples = self.seen(&track.samples, &mut float_borders, start, end);
             let histograms = self.seen(&track.histograms, &mut histogram_borders, start, end);
@@ -248,7 +261,7 @@ impl<'q> Evaluator<'q> {
         if selector.extension == Some(RangeExtension::Smoothed) {
             return self.select_smoothed(selector, span, seen_at);
         }
-        Ok(self.select_with(&selector.matchers, seen_at, |found| found.point))
+        self.select_with(&selector.matchers, seen_at, span, |found| found.point)
     }
 
     /// What `read` makes of the latest samples inside the look-back of the moments `seen_at`.
@@ -256,13 +269,17 @@ impl<'q> Evaluator<'q> {
         &mut self,
         matchers: &[Matcher],
         seen_at: Grid,
+        span: &Span,
         read: impl Fn(Found<'_>) -> Point,
-    ) -> Vec<Row> {
+    ) -> Result<Vec<Row>, EvalError> {
         let lookback_ms = self.lookback_ms();
         let last = seen_at.at(seen_at.len() - 1);
         let tracks = self.load(matchers, earlier(seen_at.at(0), lookback_ms), last, false);
+        let limits = self.limits(span);
         let mut rows = Vec::with_capacity(tracks.len());
         for track in tracks {
+            limits.check_canceled()?;
+            limits.check_room((rows.len() + 1).saturating_mul(seen_at.len()))?;
             let mut cursors = <(Cursor, Cursor)>::default();
             let mut is_present = false;
             let points = seen_at.moments().map(|at| {
@@ -276,7 +293,7 @@ impl<'q> Evaluator<'q> {
                 rows.push(Row { labels: track.labels, drop_name: false, points });
             }
         }
-        rows
+        Ok(rows)
     }
 
     fn select_smoothed(&mut self, selector: &Selector, span: &Span, seen_at: Grid) -> Result<Vec<Row>, EvalError> {
@@ -284,9 +301,12 @@ impl<'q> Evaluator<'q> {
         let until = earlier(seen_at.at(seen_at.len() - 1), lookback_ms.saturating_neg());
         let tracks = self.load(&selector.matchers, earlier(seen_at.at(0), lookback_ms), until, true);
         self.keep(tracks.iter().map(Track::len).sum(), span)?;
+        let limits = self.limits(span);
         let mut notebook = Notebook::default();
         let mut rows = Vec::with_capacity(tracks.len());
         for track in tracks {
+            limits.check_canceled()?;
+            limits.check_room((rows.len() + 1).saturating_mul(seen_at.len()))?;
             let mut remarks = Remarks::default();
             let smooth = |at| extended::smoothed_at(&track.samples, &track.histograms, at, lookback_ms, &mut remarks);
             let points = seen_at.moments().map(smooth).collect();
@@ -318,7 +338,8 @@ impl<'q> Evaluator<'q> {
         }
         let tracks = self.load(&selector.matchers, after, until, true);
         self.keep(tracks.iter().map(Track::len).sum(), span)?;
-        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: selector.extension, lookback_ms })
+        let limits = self.limits(span);
+        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: selector.extension, lookback_ms, limits })
     }
 
     /// The series that satisfy `matchers` with their samples after `after` and not after `until`.
@@ -377,7 +398,8 @@ impl<'q> Evaluator<'q> {
             }
             self.keep(tracks.iter().map(Track::len).sum(), span)?;
         }
-        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: None, lookback_ms: 0 })
+        let limits = self.limits(span);
+        Ok(Windows { tracks, moments: grid, ends, range_ms, extension: None, lookback_ms: 0, limits })
     }
 
     /// `steps` unless they are too many.

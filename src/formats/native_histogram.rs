@@ -3,7 +3,7 @@
 
 use super::FormatError;
 use super::protobuf::{Field, Message};
-use crate::model::{BucketSpan, CounterResetHint, Histogram};
+use crate::model::{BucketSpan, CounterResetHint, DeltaHistogram, Histogram};
 
 /// The greatest number of positive or negative buckets, of spans of either kind and of custom bounds; clients make some 160
 /// buckets at most.
@@ -20,9 +20,7 @@ pub(super) struct Count {
 #[derive(Debug, Default)]
 pub(super) struct Side {
     spans: Vec<BucketSpan>,
-    /// The sum of the deltas so far, and after each of them.
-    sum: i64,
-    integers: Vec<f64>,
+    deltas: Vec<i64>,
     floats: Vec<f64>,
     is_too_long: bool,
 }
@@ -46,15 +44,17 @@ impl Side {
 
     /// Takes in differences of integer counts.
     pub(super) fn deltas(&mut self, field: Field<'_>) -> Result<(), FormatError> {
-        field.zigzags(|delta| {
-            self.sum = self.sum.wrapping_add(delta);
-            self.is_too_long |= !push(&mut self.integers, self.sum as f64);
-        })
+        field.zigzags(|delta| self.is_too_long |= !push(&mut self.deltas, delta))
     }
 
     /// Takes in float counts.
     pub(super) fn counts(&mut self, field: Field<'_>) -> Result<(), FormatError> {
         field.doubles(|count| self.is_too_long |= !push(&mut self.floats, count))
+    }
+
+    /// Whether there is a span.
+    pub(super) fn has_spans(&self) -> bool {
+        !self.spans.is_empty()
     }
 }
 
@@ -97,7 +97,7 @@ impl Parts {
 
     /// The bytes that the histogram takes, about.
     pub(super) fn bytes(&self) -> usize {
-        let of_side = |side: &Side| 8 * (side.spans.len() + side.integers.len() + side.floats.len());
+        let of_side = |side: &Side| 8 * (side.spans.len() + side.deltas.len() + side.floats.len());
         size_of::<Histogram>() + of_side(&self.positive) + of_side(&self.negative) + 8 * self.custom_values.len()
     }
 
@@ -110,26 +110,45 @@ impl Parts {
         if self.positive.is_too_long || self.negative.is_too_long {
             return Err(format!("a histogram of more than {BUCKETS_MAX} buckets"));
         }
-        let count = |count: Count| if is_float { count.float } else { count.integer as f64 };
-        let buckets = |side: Side| {
-            let mut buckets = if is_float { side.floats } else { side.integers };
-            buckets.shrink_to_fit();
-            (side.spans, buckets)
+        let Parts { counter_reset_hint, schema, zero_threshold, zero_count, count, sum, custom_values, .. } = self;
+        let (positive, negative) = (self.positive, self.negative);
+        let accepted = match is_float {
+            true => Histogram {
+                counter_reset_hint,
+                schema,
+                zero_threshold,
+                zero_count: zero_count.float,
+                count: count.float,
+                sum,
+                positive_spans: positive.spans,
+                positive_buckets: positive.floats,
+                negative_spans: negative.spans,
+                negative_buckets: negative.floats,
+                custom_values,
+            }
+            .accepted(),
+            false => DeltaHistogram {
+                counter_reset_hint,
+                schema,
+                zero_threshold,
+                zero_count: zero_count.integer,
+                count: count.integer,
+                sum,
+                positive_spans: positive.spans,
+                positive_deltas: positive.deltas,
+                negative_spans: negative.spans,
+                negative_deltas: negative.deltas,
+                custom_values,
+            }
+            .accepted(),
         };
-        let (positive_spans, positive_buckets) = buckets(self.positive);
-        let (negative_spans, negative_buckets) = buckets(self.negative);
-        Ok(Histogram {
-            counter_reset_hint: self.counter_reset_hint,
-            schema: self.schema,
-            zero_threshold: self.zero_threshold,
-            zero_count: count(self.zero_count),
-            count: count(self.count),
-            sum: self.sum,
-            positive_spans,
-            positive_buckets,
-            negative_spans,
-            negative_buckets,
-            custom_values: self.custom_values,
-        })
+        let mut histogram = accepted.map_err(|error| error.to_string())?;
+        for list in [&mut histogram.positive_buckets, &mut histogram.negative_buckets, &mut histogram.custom_values] {
+            list.shrink_to_fit();
+        }
+        for spans in [&mut histogram.positive_spans, &mut histogram.negative_spans] {
+            spans.shrink_to_fit();
+        }
+        Ok(histogram)
     }
 }

@@ -42,6 +42,11 @@ impl<'a> Message<'a> {
         Message { bytes, offset: 0 }
     }
 
+    /// A message without fields, where `offset` is.
+    pub(super) fn empty_at(offset: usize) -> Self {
+        Message { bytes: &[], offset }
+    }
+
     /// Where the rest begins in the whole input.
     pub(super) fn offset(&self) -> usize {
         self.offset

@@ -9,10 +9,13 @@
 //! interval 30s
 //! up{job="api"}      1x10 0x5 stale
 //! requests_total     0+15x20 _x3 NaN
+//! latency_seconds    {{schema:0 sum:3 count:2 buckets:[1 1]}}x10
 //! ```
 //!
 //! `start` (the epoch unless given) is the time of the first value, `interval` (1m unless given) the distance of values; both
 //! hold for the lines after them. A metric that is named `start` or `interval` is written `{__name__="start"}`.
+
+mod histogram;
 
 use std::time::Duration;
 
@@ -20,43 +23,61 @@ use super::error::{excerpt, utf8};
 use super::grouping::Grouping;
 use super::series_name::parse_series_prefix;
 use super::{Batch, FormatError};
-use crate::model::{STALE_NAN, Sample, Timestamp, parse_duration, parse_value};
+use crate::model::{HistogramSample, STALE_NAN, Sample, SampleValue, Timestamp, parse_duration, parse_value};
 
 /// The greatest number of points of one series.
 pub const POINTS_PER_SERIES_MAX: usize = 1_000_000;
 /// The greatest number of points in one file.
 pub const POINTS_PER_FILE_MAX: usize = 10_000_000;
 
+/// The greatest number of buckets of all histograms of one file, so that a progression of large ones stays small.
+const BUCKETS_PER_FILE_MAX: usize = 4_000_000;
+
 /// Reads the values of a series, one point per interval: `None` where there is no sample, the bits of
 /// [`STALE_NAN`] where the series ends.
 ///
 /// Items stand between blanks: `a`; `axn` (n + 1 times); `a+bxn` and `a-bxn` (n + 1 points, each b further); `_` and `_xn`
 /// (n points without a sample); `stale`. Numbers are decimal (`0x5` is 0 six times), with an exponent, `NaN` or `Inf`.
+/// In the place of a number a native histogram may stand, `{{schema:0 sum:3 count:2 buckets:[1 1]}}`.
 ///
 /// # Errors
 ///
-/// An item that is none of these, a native histogram, more than [`POINTS_PER_SERIES_MAX`] points.
-pub fn parse_series_values(text: &str) -> Result<Vec<Option<f64>>, FormatError> {
+/// An item that is none of these, more than [`POINTS_PER_SERIES_MAX`] points.
+pub fn parse_series_values(text: &str) -> Result<Vec<Option<SampleValue>>, FormatError> {
     let mut points = Vec::new();
+    let mut buckets_left = BUCKETS_PER_FILE_MAX;
+    parse_points(text, &mut points, &mut buckets_left)?;
+    Ok(points)
+}
+
+type Points = Vec<Option<SampleValue>>;
+
+fn parse_points(text: &str, points: &mut Points, buckets_left: &mut usize) -> Result<(), FormatError> {
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
-        let blank = rest.len() - rest.trim_start().len();
-        at += blank;
-        let item = text[at..].split(char::is_whitespace).next().unwrap_or_default();
+        at += rest.len() - rest.trim_start().len();
+        let rest = &text[at..];
+        if rest.starts_with("{{") {
+            at += histogram::parse_item(rest, points, buckets_left)
+                .map_err(|(offset, fault)| fault.at(text, at + offset))?;
+            continue;
+        }
+        let item = rest.split(char::is_whitespace).next().unwrap_or_default();
         if !item.is_empty() {
-            parse_item(item, &mut points).map_err(|fault| fault.at(text, at))?;
+            parse_item(item, points).map_err(|fault| fault.at(text, at))?;
         }
         at += item.len();
     }
-    Ok(points)
+    Ok(())
 }
 
 /// What is wrong with an item.
 enum ItemFault {
     Malformed(String),
-    Histogram,
+    Histogram(String),
     TooMany,
+    TooManyBuckets,
 }
 
 impl ItemFault {
@@ -65,24 +86,30 @@ impl ItemFault {
         match self {
             ItemFault::Malformed(item) => error(format!("not a value of a series: `{}`", excerpt(&item)))
                 .hint("write `1`, `1x5`, `1+2x5`, `_`, `_x5`, `stale`, `NaN` or `Inf`, with blanks between"),
-            ItemFault::Histogram => error("native histograms are not supported".to_owned())
-                .hint("write the classic series `_bucket`, `_sum` and `_count`"),
+            ItemFault::Histogram(message) => {
+                error(message).hint("such as `{{schema:0 sum:3 count:2 buckets:[1 1]}}`, then `x5` or `+{{...}}x5`")
+            }
             ItemFault::TooMany => error(format!("more than {POINTS_PER_SERIES_MAX} points in a series")),
+            ItemFault::TooManyBuckets => {
+                error(format!("histograms of more than {BUCKETS_PER_FILE_MAX} buckets in all"))
+            }
         }
     }
 }
 
-fn parse_item(item: &str, points: &mut Vec<Option<f64>>) -> Result<(), ItemFault> {
+/// Whether `count` more points fit.
+fn fits(points: &Points, count: usize) -> bool {
+    count <= POINTS_PER_SERIES_MAX - points.len().min(POINTS_PER_SERIES_MAX)
+}
+
+fn parse_item(item: &str, points: &mut Points) -> Result<(), ItemFault> {
     let malformed = || ItemFault::Malformed(item.to_owned());
-    if item.starts_with("{{") {
-        return Err(ItemFault::Histogram);
-    }
     let mut push = |count: usize, mut point: Option<f64>, step: f64| {
-        if count > POINTS_PER_SERIES_MAX - points.len().min(POINTS_PER_SERIES_MAX) {
+        if !fits(points, count) {
             return Err(ItemFault::TooMany);
         }
         for _ in 0..count {
-            points.push(point);
+            points.push(point.map(SampleValue::Float));
             point = point.map(|value| value + step);
         }
         Ok(())
@@ -139,7 +166,7 @@ pub fn parse_file(text: &[u8]) -> Result<Batch, FormatError> {
     let text = utf8(text)?;
     let mut grouping = Grouping::default();
     let mut clock = Clock { start: Timestamp::default(), interval: Duration::from_secs(60) };
-    let mut point_count = 0;
+    let (mut point_count, mut buckets_left) = (0, BUCKETS_PER_FILE_MAX);
     for (index, line) in text.split('\n').enumerate() {
         let content = line.trim();
         if content.is_empty() || content.starts_with('#') {
@@ -151,7 +178,9 @@ pub fn parse_file(text: &[u8]) -> Result<Batch, FormatError> {
         }
         let (labels, length) = parse_series_prefix(line).map_err(place)?;
         let column = line[..length].chars().count() + 1;
-        let points = parse_series_values(&line[length..]).map_err(|error| error.inside(index + 1, column))?;
+        let mut points = Vec::new();
+        parse_points(&line[length..], &mut points, &mut buckets_left)
+            .map_err(|error| error.inside(index + 1, column))?;
         if points.is_empty() {
             return Err(FormatError::new(index + 1, column, "a series without values").hint("such as `1x10`"));
         }
@@ -161,11 +190,18 @@ pub fn parse_file(text: &[u8]) -> Result<Batch, FormatError> {
             return Err(FormatError::new(index + 1, 1, message));
         }
         let series = grouping.index(labels);
-        let samples =
-            points.iter().enumerate().filter_map(|(step, point)| Some(Sample::new(clock.at(step), (*point)?)));
-        grouping.samples(series).extend(samples);
+        for (step, point) in points.into_iter().enumerate() {
+            let at = clock.at(step);
+            match point {
+                None => {}
+                Some(SampleValue::Float(value)) => grouping.samples(series).push(Sample::new(at, value)),
+                Some(SampleValue::Histogram(histogram)) => {
+                    grouping.histograms(series).push(HistogramSample { at, histogram });
+                }
+            }
+        }
     }
-    Ok(Batch { series: grouping.finish(), ..Batch::default() })
+    Ok(grouping.batch())
 }
 
 /// When the points of a line are.
@@ -218,8 +254,9 @@ mod tests {
             .iter()
             .map(|point| match point {
                 None => "_".to_owned(),
-                Some(value) if is_stale(*value) => "stale".to_owned(),
-                Some(value) => value.to_string(),
+                Some(SampleValue::Float(value)) if is_stale(*value) => "stale".to_owned(),
+                Some(SampleValue::Float(value)) => value.to_string(),
+                Some(SampleValue::Histogram(histogram)) => histogram.test_expression(),
             })
             .collect();
         words.join(" ")
@@ -265,7 +302,7 @@ mod tests {
             ("_+1x2", 1, "not a value of a series: `_+1x2`"),
             ("stalex2", 1, "not a value of a series: `stalex2`"),
             ("ä", 1, "not a value of a series: `ä`"),
-            ("1 {{schema:0 count:1}}", 3, "native histograms are not supported"),
+            ("1 {{schema:0 count:1}}y", 23, "unexpected `y`"),
             ("1 1x1000000", 3, "more than 1000000 points in a series"),
             ("_x99999999999999999999999", 1, "more than 1000000 points in a series"),
         ] {
@@ -330,7 +367,8 @@ mod tests {
         #[test]
         fn a_ramp_has_its_points(first in -1000i32..1000, step in 0i32..100, count in 0usize..50) {
             let points = parse_series_values(&format!("{first}+{step}x{count}")).expect("valid");
-            let expected: Vec<_> = (0..=count).map(|i| Some(f64::from(first) + f64::from(step) * i as f64)).collect();
+            let value = |i: usize| Some(SampleValue::Float(f64::from(first) + f64::from(step) * i as f64));
+            let expected: Vec<_> = (0..=count).map(value).collect();
             prop_assert_eq!(points, expected);
         }
     }

@@ -183,7 +183,7 @@ fn fails(view: &RuleView<'_>, findings: &mut Findings<'_>) {
         let none = Labels::default();
         let data = RuleData {
             labels: &labels,
-            value: 1.5,
+            value: 1.5.into(),
             external_labels: &none,
             external_url: "http://watchbell.example",
             at: Timestamp::from_millis(0),

@@ -5,9 +5,11 @@
 mod alert;
 mod diagnostic;
 mod duration;
+mod float;
 mod histogram;
 mod labels;
 mod matcher;
+mod pattern;
 mod reason;
 mod sample;
 mod time;
@@ -16,6 +18,7 @@ mod trace;
 pub use alert::{Alert, AlertStatus};
 pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_github, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use float::{AsciiBuffer, FloatForm, format_bound, format_exponent, format_general, format_value, write_whole};
 pub use histogram::{
     BUCKET_INDEX_MAX, Bucket, BucketSpan, CUSTOM_BUCKETS_SCHEMA, ClassicError, Combination, CounterResetHint,
     DeltaHistogram, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MAX_RESERVED, EXPONENTIAL_SCHEMA_MIN, Histogram,
@@ -25,7 +28,8 @@ pub use histogram::{
 };
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use reason::Reason;
-pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
+pub use sample::{STALE_NAN, Sample, is_stale, parse_value};
 pub use time::{Timestamp, rfc3339};
 pub use trace::TraceId;

@@ -31,25 +31,6 @@ pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
 }
 
-/// Writes a float as Prometheus does in its API and templates: the shortest decimal that reads back, `NaN`, `+Inf`, `-Inf`;
-/// with an exponent below 1e-4 and from 1e21 (Go's `%v`).
-pub fn format_value(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-        return format!("{mantissa}e{sign}{digits:0>2}");
-    }
-    format!("{value}")
-}
-
 /// Reads a float as Go's `strconv.ParseFloat` does: decimal, `0x` hexadecimal integers, `NaN`, `Inf` in any case.
 pub fn parse_value(text: &str) -> Option<f64> {
     let (sign, body) = match text.as_bytes().first()? {
@@ -75,23 +56,6 @@ pub fn parse_value(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_as_go_writes_them() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (0.1, "0.1"),
-            (1e21, "1e+21"),
-            (123456789.0, "123456789"),
-            (0.00001, "1e-05"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(format_value(value), text);
-        }
-    }
 
     #[test]
     fn reads_go_floats() {

@@ -42,7 +42,7 @@ pub fn observe(
         labels: alert_labels(&rule.alert, data.labels, &own),
         query_labels: data.labels.clone(),
         annotations: Labels::from_pairs(rule.annotations.iter().map(annotation)),
-        value: data.value,
+        value: data.value.float().unwrap_or_default(),
         trace,
     })
 }

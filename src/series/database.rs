@@ -121,11 +121,11 @@ impl Database {
     }
 
     /// As [`Database::append`], for a histogram. Against the limits it counts as the float samples for which its memory would
-    /// be enough. It is not judged here: [`Histogram`](crate::model::Histogram) is.
+    /// be enough.
     ///
     /// # Errors
     ///
-    /// As [`Database::append`]; a float sample of the same time is another value.
+    /// As [`Database::append`], where a float sample of the same time is another value, and [`AppendError::InvalidHistogram`].
     pub fn append_histogram(
         &mut self,
         labels: &Labels,
@@ -167,6 +167,11 @@ impl Database {
     }
 
     fn append_point(&mut self, labels: &Labels, point: Point, trace: TraceId) -> Result<Appended, AppendError> {
+        if let Point::Histogram(sample) = &point
+            && sample.histogram.validate().is_err()
+        {
+            return Err(self.refuse(AppendError::InvalidHistogram));
+        }
         let slot = match self.find(labels) {
             Some(slot) => return self.append_to_slot(slot, point, trace).map_err(|error| self.refuse(error)),
             None => self.admit(labels, Some(&point)).map_err(|error| self.refuse(error))?,

@@ -150,7 +150,7 @@ impl History {
                 None => histogram().map(|_| false),
             },
             Point::Histogram(sample) => match histogram() {
-                Some(other) => Some(is_same(&other.histogram, &sample.histogram)),
+                Some(other) => Some(other.histogram.equals(&sample.histogram)),
                 None => self.floats.get(at).map(|_| false),
             },
             Point::Start(start) => rest.and_then(|rest| rest.starts.get(at)).map(|other| other == start),
@@ -222,17 +222,4 @@ impl Rest {
 fn insert<T: super::window::Timed>(window: &mut Window<T>, at: Timestamp, sample: T) {
     let (Ok(position) | Err(position)) = window.locate(at);
     window.insert(position, sample);
-}
-
-/// Whether two histograms are equal bit by bit.
-fn is_same(one: &Histogram, other: &Histogram) -> bool {
-    let bits = |values: &[f64], others: &[f64]| {
-        values.len() == others.len() && values.iter().zip(others).all(|(a, b)| a.to_bits() == b.to_bits())
-    };
-    let scalars = |h: &Histogram| [h.zero_threshold, h.zero_count, h.count, h.sum].map(f64::to_bits);
-    (one.counter_reset_hint, one.schema, scalars(one)) == (other.counter_reset_hint, other.schema, scalars(other))
-        && (&one.positive_spans, &one.negative_spans) == (&other.positive_spans, &other.negative_spans)
-        && bits(&one.positive_buckets, &other.positive_buckets)
-        && bits(&one.negative_buckets, &other.negative_buckets)
-        && bits(&one.custom_values, &other.custom_values)
 }

@@ -88,6 +88,9 @@ pub enum AppendError {
         /// The start of what is kept.
         floor: Timestamp,
     },
+    /// A histogram whose parts do not fit together, or with a negative count.
+    #[error("the parts of the histogram do not fit together, or a count of it is negative")]
+    InvalidHistogram,
     /// A start time where the series has no sample.
     #[error("a start time for {at}, where there is no sample")]
     NoSample {
@@ -112,6 +115,7 @@ impl AppendError {
             AppendError::TooManySamples => "too_many_samples",
             AppendError::DuplicateTimestamp { .. } => "duplicate_timestamp",
             AppendError::TooOld { .. } => "too_old",
+            AppendError::InvalidHistogram => "invalid_histogram",
             AppendError::NoSample { .. } => "no_sample",
             AppendError::Dropped => "dropped_reference",
         }

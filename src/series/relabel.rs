@@ -3,7 +3,7 @@
 use md5::{Digest, Md5};
 use regex::{Captures, Regex};
 
-use crate::model::{Labels, LabelsBuilder};
+use crate::model::{Labels, LabelsBuilder, expand_replacement};
 
 /// What a relabelling rule does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,41 +150,8 @@ fn upper(character: char) -> char {
 /// and underscores; a group that is not there is empty; a `$` that begins nothing stands for itself.
 fn expand(template: &str, captures: &Captures<'_>) -> String {
     let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        if let Some(tail) = after.strip_prefix('$') {
-            text.push('$');
-            rest = tail;
-        } else if let Some((name, tail)) = group_name(after) {
-            text.push_str(group(captures, name));
-            rest = tail;
-        } else {
-            text.push('$');
-            rest = after;
-        }
-    }
-    text.push_str(rest);
+    expand_replacement(template, captures, &mut text);
     text
-}
-
-/// The group's name after a `$`, and what follows it.
-fn group_name(text: &str) -> Option<(&str, &str)> {
-    let (body, braced) = text.strip_prefix('{').map_or((text, false), |body| (body, true));
-    let end = body.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(body.len());
-    let (name, tail) = body.split_at(end);
-    let tail = if braced { tail.strip_prefix('}')? } else { tail };
-    (!name.is_empty()).then_some((name, tail))
-}
-
-/// The text of a group, by number (written without leading zeros) or by name.
-fn group<'t>(captures: &Captures<'t>, name: &str) -> &'t str {
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
-    let found = match name.parse::<usize>() {
-        Ok(number) if is_number => captures.get(number),
-        _ => captures.name(name),
-    };
-    found.map_or("", |found| found.as_str())
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What templates can see.
 
-use crate::model::{AlertStatus, Labels, Timestamp};
+use crate::model::{AlertStatus, Labels, SampleValue, Timestamp};
 
 /// What the templates of a rule's labels and annotations see, for one series of the result.
 #[derive(Clone, Debug)]
 pub struct RuleData<'a> {
     /// `$labels`: the labels of the query's result without `__name__`.
     pub labels: &'a Labels,
-    /// `$value`
-    pub value: f64,
+    /// `$value`; a histogram is shown as its text.
+    pub value: SampleValue,
     /// `$externalLabels`
     pub external_labels: &'a Labels,
     /// `$externalURL`

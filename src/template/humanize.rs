@@ -2,7 +2,7 @@
 
 use super::error::TemplateError;
 use super::moment;
-use super::printf::general_form;
+use crate::model::format_general;
 
 const LARGE: [&str; 8] = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
 const SMALL: [&str; 8] = ["m", "u", "n", "p", "f", "a", "z", "y"];
@@ -17,7 +17,7 @@ fn four_digits(value: f64) -> String {
     match value.is_infinite() {
         true if value > 0.0 => "+Inf".to_owned(),
         true => "-Inf".to_owned(),
-        false => format!("{sign}{}", general_form(value.abs(), 4)),
+        false => format!("{sign}{}", format_general(value.abs(), 4)),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn from_seconds(seconds: f64) -> Result<Arc<Zoned>, TemplateError> {
     if nanos.is_nan() || nanos.abs() >= 9_223_372_036_854_775_808.0 {
         return Err(TemplateError::new(format!(
             "{} cannot be represented as a nanoseconds timestamp since it overflows int64",
-            super::printf::float_text(seconds)
+            crate::model::FloatForm::General.text(seconds)
         )));
     }
     Ok(from_timestamp(Timestamp::from_millis((nanos as i64) / 1_000_000)))

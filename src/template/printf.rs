@@ -3,6 +3,7 @@
 use super::error::TemplateError;
 use super::limits::{OUTPUT_BYTES_MAX, PRINTF_WIDTH_MAX};
 use super::value::Value;
+use crate::model::{FloatForm, format_exponent, format_general};
 
 /// The flags, width and precision of one verb.
 #[derive(Clone, Copy, Debug, Default)]
@@ -259,66 +260,17 @@ fn float_verb(number: f64, verb: char, spec: &Spec) -> Option<String> {
         _ if !"eEfFgGv".contains(verb) => return None,
         _ if number.is_nan() => "NaN".to_owned(),
         _ if number.is_infinite() => "Inf".to_owned(),
-        'e' | 'E' => exponent_form(magnitude, spec.precision.unwrap_or(6)),
+        'e' | 'E' => format_exponent(magnitude, spec.precision.unwrap_or(6)),
         'f' | 'F' => format!("{magnitude:.*}", spec.precision.unwrap_or(6)),
         _ => match spec.precision {
-            Some(precision) => general_form(magnitude, precision),
-            None => shortest(magnitude),
+            Some(precision) => format_general(magnitude, precision),
+            None => FloatForm::General.text(magnitude),
         },
     };
     let digits = if matches!(verb, 'E' | 'G') && number.is_finite() { digits.to_uppercase() } else { digits };
     // Go writes a sign before an infinity under every verb.
     let sign = if number.is_infinite() && !negative { "+" } else { sign_of(negative, spec) };
     Some(padded_number(sign, &digits, spec, spec.zero && number.is_finite()))
-}
-
-/// `%v` and `%g` of a float: the shortest text that reads back, with an exponent below 1e-4 and from 1e6.
-pub(super) fn float_text(value: f64) -> String {
-    match value {
-        _ if value.is_nan() => "NaN".to_owned(),
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ if value.is_sign_negative() => format!("-{}", shortest(-value)),
-        _ => shortest(value),
-    }
-}
-
-/// [`float_text`] of a number that is finite and not negative.
-fn shortest(magnitude: f64) -> String {
-    let scientific = format!("{magnitude:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    match exponent.parse::<i64>() {
-        Ok(exponent) if !(-4..6).contains(&exponent) => {
-            format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
-        }
-        _ => format!("{magnitude}"),
-    }
-}
-
-/// `%e`: an exponent of at least two digits with its sign.
-fn exponent_form(magnitude: f64, precision: usize) -> String {
-    let text = format!("{magnitude:.precision$e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
-}
-
-/// `%g` with a precision: the shorter of `%e` and `%f` without trailing zeros; `magnitude` is finite and not negative.
-pub(super) fn general_form(magnitude: f64, precision: usize) -> String {
-    let significant = precision.max(1);
-    let scientific = format!("{magnitude:.*e}", significant - 1);
-    let exponent: i64 = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
-    if exponent < -4 || exponent >= significant as i64 {
-        let text = exponent_form(magnitude, significant - 1);
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "+00"));
-        return format!("{}e{exponent}", without_zeros(mantissa));
-    }
-    let decimals = usize::try_from(significant as i64 - 1 - exponent).unwrap_or(0);
-    without_zeros(&format!("{magnitude:.decimals$}")).to_owned()
-}
-
-fn without_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 fn text_verb(text: &str, verb: char, spec: &Spec) -> Option<String> {

@@ -203,6 +203,7 @@ fn numbers_as_prometheus_prints_them() {
     for (number, expected) in NUMBERS {
         let value = parse_value(number).unwrap();
         let at = Timestamp::default();
+        let value = value.into();
         let data = RuleData { labels: &labels, value, external_labels: &labels, external_url: "", at };
         for (function, expected) in functions.iter().zip(expected) {
             let template = RuleTemplate::parse(&format!("{{{{ $value | {function} }}}}")).unwrap();

@@ -8,6 +8,7 @@ use super::rule_functions::{RuleFunctions, names};
 use super::syntax::{self, Syntax};
 use super::uses::{self, TemplateUses};
 use super::value::{Bounded, Value};
+use crate::model::SampleValue;
 
 /// Runs an instant query at the moment of evaluation, for the function `query`.
 pub type QueryFunction<'q> = dyn Fn(&str) -> Result<Vec<QueryRow>, TemplateError> + 'q;
@@ -72,7 +73,10 @@ impl RuleTemplate {
         let labels = Value::Labels(data.labels.clone());
         let external_labels = Value::Labels(data.external_labels.clone());
         let external_url = Value::text(data.external_url);
-        let value = Value::Float(data.value);
+        let value = match &data.value {
+            SampleValue::Float(value) => Value::Float(*value),
+            SampleValue::Histogram(histogram) => Value::text(histogram.to_string()),
+        };
         let variables = [
             (VARIABLES[0], labels.clone()),
             (VARIABLES[1], value.clone()),
@@ -95,7 +99,7 @@ impl RuleTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, Timestamp};
+    use crate::model::{Labels, Timestamp, parse_notation};
 
     /// What `text` expands to over a fixed series, or the error's message.
     fn expanded(text: &str, value: f64) -> String {
@@ -103,7 +107,7 @@ mod tests {
         let external_labels = Labels::from_pairs([("cluster", "eu")]);
         let data = RuleData {
             labels: &labels,
-            value,
+            value: value.into(),
             external_labels: &external_labels,
             external_url: "http://prom.example/prefix",
             at: Timestamp::from_millis(1_700_000_000_500),
@@ -120,6 +124,19 @@ mod tests {
         RuleTemplate::parse(text)
             .and_then(|template| template.expand(&data, &query))
             .unwrap_or_else(|error| format!("error: {error}"))
+    }
+
+    /// As Prometheus prints a histogram; it is no number for functions that want one.
+    #[test]
+    fn a_histogram_is_shown_as_text() {
+        let histogram = parse_notation("{{schema:0 sum:3 count:2 buckets:[1 1]}}").expect("valid");
+        let labels = Labels::default();
+        let value = SampleValue::Histogram(histogram.into());
+        let at = Timestamp::default();
+        let data = RuleData { labels: &labels, value, external_labels: &labels, external_url: "", at };
+        let expand = |text| RuleTemplate::parse(text).expect("valid").expand(&data, &|_| Ok(Vec::new()));
+        assert_eq!(expand("{{ $value }}").expect("text"), "{count:2, sum:3, (0.5,1]:1, (1,2]:1}");
+        assert!(expand("{{ $value | humanize }}").is_err());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The functions over text that rules and notifications share.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
+
+use crate::model::{expand_replacement, free_regex};
 
 use super::arguments::Arguments;
 use super::error::TemplateError;
@@ -42,9 +44,7 @@ fn lower(character: char) -> char {
 }
 
 fn compiled(pattern: &str) -> Result<Regex, TemplateError> {
-    RegexBuilder::new(pattern)
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
+    free_regex(pattern, REGEX_BYTES_MAX)
         .map_err(|error| TemplateError::new(format!("error parsing regexp {pattern:?}: {}", last_line(&error))))
 }
 
@@ -63,7 +63,7 @@ fn replace_all(regex: &Regex, replacement: &str, text: &str) -> Result<String, T
         if replacement.len().saturating_add(groups.saturating_mul(whole.len())) > OUTPUT_BYTES_MAX {
             return Err(TemplateError::too_large());
         }
-        captures.expand(replacement, &mut out);
+        expand_replacement(replacement, &captures, &mut out);
         end = whole.end();
         if out.len() > OUTPUT_BYTES_MAX {
             return Err(TemplateError::too_large());

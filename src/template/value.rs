@@ -7,8 +7,7 @@ use super::data::{AlertData, NotificationData, QueryRow};
 use super::error::TemplateError;
 use super::limits::{ITEMS_MAX, OUTPUT_BYTES_MAX, VALUE_DEPTH_MAX};
 use super::moment;
-use super::printf::float_text;
-use crate::model::Labels;
+use crate::model::{FloatForm, Labels};
 
 /// What a template handles: Go's kinds as far as templates of rules and notifications meet them.
 #[derive(Clone, Debug)]
@@ -176,7 +175,7 @@ impl<'d> Value<'d> {
             Value::Bool(value) => out.push(if *value { "true" } else { "false" }),
             Value::Int(value) => out.push(&value.to_string()),
             Value::Uint(value) => out.push(&value.to_string()),
-            Value::Float(value) => out.push(&float_text(*value)),
+            Value::Float(value) => out.push(&FloatForm::General.text(*value)),
             Value::Text(text) | Value::SafeHtml(text) | Value::SafeUrl(text) => out.push(text),
             Value::Labels(labels) => print_labels(labels, out),
             Value::Map(map) => {
@@ -201,7 +200,7 @@ impl<'d> Value<'d> {
             Value::Row(row) => {
                 out.push("{")?;
                 print_labels(&row.labels, out)?;
-                out.push(&format!(" {}}}", float_text(row.value)))
+                out.push(&format!(" {}}}", FloatForm::General.text(row.value)))
             }
             Value::Time(time) => out.push(&moment::time_text(time)),
             Value::Duration(nanos) => out.push(&moment::duration_text(*nanos)),

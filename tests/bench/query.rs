@@ -92,10 +92,11 @@ fn fill(services: &[Asked], first: Timestamp) {
             ])
         })
         .collect();
-    // Counts grow by some requests in each interval, with the bound and unlike from instance to instance.
+    // Counts grow by some requests in each interval, with the bound, and of no two instances alike.
     let value = |number: usize, tick: u32| {
         let (instance, bound) = (number / BOUNDS.len(), number % BOUNDS.len());
-        (tick as usize * (bound + 1) * (7 + instance % 13) + tick as usize * instance % 17 * (bound + 1)) as f64
+        let growth = (bound + 1) as f64 * (7.0 + (instance % 13) as f64) * (1.0 + instance as f64 * 1e-6);
+        f64::from(tick) * growth
     };
     let mut connections: Vec<_> = services.iter().map(|service| service.process.connect()).collect();
     for tick in 0..SAMPLES {

@@ -48,7 +48,7 @@ fn published_annotations_parse_and_expand() {
     let none = Labels::default();
     let data = RuleData {
         labels: &labels,
-        value: 0.25,
+        value: 0.25.into(),
         external_labels: &none,
         external_url: "http://localhost:9797",
         at: Timestamp::from_seconds(1_700_000_000),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::answer::{Answer, Bucket, Buckets, Cell, Row};
-use crate::model::{Labels, Timestamp, parse_value};
+use crate::model::{FloatForm, Labels, Timestamp, parse_value};
 
 /// The `data` of Prometheus's API.
 pub(super) fn data(answer: &Answer) -> Json {
@@ -68,10 +68,8 @@ fn time(at: Timestamp) -> Json {
     }
 }
 
-/// A value as the API writes it: an exponent only below 1e-6 and from 1e21.
 fn text(value: f64) -> String {
-    let magnitude = value.abs();
-    if (1e-6..1e-4).contains(&magnitude) { format!("{value}") } else { crate::model::format_value(value) }
+    FloatForm::Api.text(value)
 }
 
 /// What a server answers.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::deliver::{Channel, Secret, SlackTarget, SmtpSecurity};
+use crate::formats::exposition::ScrapeProtocol;
 use crate::route::GroupBy;
 
 #[test]
@@ -339,4 +340,17 @@ fn a_folder_is_checked_whole() {
     let ids: Vec<&str> = checked.diagnostics.iter().map(|problem| problem.id).collect();
     assert_eq!((checked.files, checked.rules), (3, 1));
     assert_eq!(ids, ["expr/type"]);
+}
+
+#[test]
+fn what_is_asked_of_an_exposition() {
+    let plan = plan(
+        "global: {scrape_native_histograms: true, start_timestamps: true}\nscrape_configs:\n  - {job_name: a, type_and_unit_labels: true}\n  \
+         - {job_name: b, scrape_native_histograms: false, scrape_protocols: [PrometheusText0.0.4]}\n",
+    );
+    let [first, second] = [0, 1].map(|index: usize| &plan.scrapes[index].exposition);
+    assert!(first.native_histograms && first.start_timestamps && first.type_and_unit_labels);
+    assert_eq!((first.protocols().len(), first.protocols()[0]), (5, ScrapeProtocol::PrometheusProto));
+    assert!(!second.native_histograms && second.start_timestamps && !second.type_and_unit_labels);
+    assert_eq!(second.protocols(), [ScrapeProtocol::PrometheusText0]);
 }

@@ -3,13 +3,13 @@
 use hashbrown::HashMap;
 
 use crate::lang::{Aggregate, Grouping, Span};
-use crate::model::{Labels, METRIC_NAME, format_value};
+use crate::model::{FloatForm, Labels, METRIC_NAME};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
 use super::super::grid::Grid;
 use super::super::keys::{Choice, Keys};
-use super::super::row::{Point, Row};
+use super::super::row::{Point, Row, is_label_name};
 use super::parameter;
 
 /// A value without its text.
@@ -33,8 +33,8 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, EvalError> {
         let label_expr = parameter(aggregate, span)?;
         let label = self.string(label_expr, grid)?;
-        if label.is_empty() {
-            return Err(EvalError::parameter("invalid label name \"\"", &label_expr.span));
+        if !is_label_name(&label) {
+            return Err(EvalError::parameter(format!("invalid label name {label:?}"), &label_expr.span));
         }
         let rows = self.vector(&aggregate.expr, grid)?;
         let counting = Counting::new(&label, &aggregate.grouping);
@@ -117,8 +117,7 @@ impl<'a> Counting<'a> {
     fn labels(&self, group: Labels, point: &Point) -> Labels {
         let text = match point {
             _ if self.swallowed => return group,
-            Point::Float(value) if value.is_finite() => value.to_string(),
-            Point::Float(value) => format_value(*value),
+            Point::Float(value) => FloatForm::Plain.text(*value),
             Point::Histogram(histogram) => histogram.to_string(),
             Point::Absent => return group,
         };

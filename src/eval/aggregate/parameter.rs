@@ -1,7 +1,7 @@
 //! The parameters of aggregators: one number per moment.
 
 use crate::lang::Span;
-use crate::model::format_value;
+use crate::model::FloatForm;
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
@@ -43,10 +43,10 @@ impl Evaluator<'_> {
             Extent { has_nan: true, .. } => "Parameter value is NaN".to_owned(),
             Extent { greatest, .. } if greatest < 1.0 => return Ok(None),
             Extent { least, .. } if least <= COUNT_MIN => {
-                format!("Scalar value {} underflows int64", format_value(least))
+                format!("Scalar value {} underflows int64", FloatForm::General.text(least))
             }
             Extent { greatest, .. } if greatest >= COUNT_MAX => {
-                format!("Scalar value {} overflows int64", format_value(greatest))
+                format!("Scalar value {} overflows int64", FloatForm::General.text(greatest))
             }
             _ => {
                 let count = |count: &f64| if *count < 1.0 { 0 } else { (*count as usize).min(rows) };
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
             [(extent.greatest > 1.0, extent.greatest, "1"), (extent.least < -1.0, extent.least, "-1")]
         {
             if is_outside {
-                let ratio = format_value(ratio);
+                let ratio = FloatForm::General.text(ratio);
                 self.warn(format!("ratio value should be between -1 and 1, got {ratio}, capping to {capped}"), span);
             }
         }

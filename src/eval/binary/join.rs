@@ -1,5 +1,7 @@
 //! An operator between two vectors: which series find each other, and the labels of what they yield.
 
+use std::cell::LazyCell;
+
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -10,6 +12,7 @@ use super::super::error::{EvalError, EvalErrorKind};
 use super::super::evaluator::Evaluator;
 use super::super::grid::Grid;
 use super::super::keys::{Choice, Keys};
+use super::super::limits::Limits;
 use super::super::row::{Point, Row, is_metadata};
 use super::ROWS_BETWEEN_CHECKS;
 use super::operation::{Kept, Operation, is_trim};
@@ -59,9 +62,14 @@ impl Evaluator<'_> {
         let (many, one) = if swapped { (right, left) } else { (left, right) };
         let mut operation = Operation::new(binary, swapped, Kept::Left);
         let mut join = Join::new(binary, span, many, one, grid.len())?;
+        if join.fills().1.is_some() {
+            self.hold(join.many.len().saturating_mul(grid.len()), span)?;
+        }
         let pairs = join.pairs();
+        // The last pair of a row takes the row's points, all others make new ones.
+        self.hold(pairs.len().saturating_sub(join.many.len()).saturating_mul(grid.len()), span)?;
         join.refuse_second_matches(&pairs, &operation)?;
-        let extra = join.filled(&pairs, &operation);
+        let extra = join.filled(&pairs, &operation, &self.limits(span))?;
         self.hold(extra.len().saturating_mul(grid.len()), span)?;
 
         let mut joined = Vec::with_capacity(pairs.len() + extra.len());
@@ -109,6 +117,7 @@ impl<'a> Join<'a> {
     /// nothing to fill in, nothing is matched at that moment.
     fn refuse_duplicates(&self) -> Result<(), EvalError> {
         let mut first: Option<(usize, usize, usize, usize)> = None;
+        let matched_at = LazyCell::new(|| self.matched_moments());
         for (key, rows) in self.partners.iter().enumerate().filter(|(_, rows)| rows.len() > 1) {
             let mut there = vec![None; self.steps];
             for row in rows {
@@ -116,7 +125,7 @@ impl<'a> Join<'a> {
                 for (step, _) in points.filter(|(_, point)| point.is_present()) {
                     if let Some(other) = there[step].replace(*row)
                         && first.is_none_or(|first| (step, *row) < (first.0, first.1))
-                        && self.is_matched_at(step)
+                        && matched_at[step]
                     {
                         first = Some((step, *row, other, key));
                     }
@@ -139,8 +148,13 @@ impl<'a> Join<'a> {
         Err(EvalError::new(EvalErrorKind::Matching, text, self.span))
     }
 
-    fn is_matched_at(&self, step: usize) -> bool {
-        self.fills() != (None, None) || self.many.iter().any(|row| row.points[step].is_present())
+    /// At which moments anything is matched.
+    fn matched_moments(&self) -> Vec<bool> {
+        let mut matched = vec![self.fills() != (None, None); self.steps];
+        for row in &self.many {
+            matched.iter_mut().zip(&row.points).for_each(|(matched, point)| *matched |= point.is_present());
+        }
+        matched
     }
 
     /// Who meets whom, in order of the many side.
@@ -237,9 +251,14 @@ impl<'a> Join<'a> {
     }
 
     /// What stands in for missing series of the many side, each with the row of the one side that it meets.
-    fn filled(&self, pairs: &[Pair], operation: &Operation) -> Vec<(Row, usize)> {
+    fn filled(
+        &self,
+        pairs: &[Pair],
+        operation: &Operation,
+        limits: &Limits<'_>,
+    ) -> Result<Vec<(Row, usize)>, EvalError> {
         let Some(value) = self.fills().0 else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let mut matched = vec![Vec::new(); self.partners.len()];
         for pair in pairs {
@@ -255,6 +274,8 @@ impl<'a> Join<'a> {
                 .map(|step| if is_matched(step) { Point::Absent } else { Point::Float(value) })
                 .collect();
             if points.iter().any(Point::is_present) {
+                limits.check_canceled()?;
+                limits.check_room((filled.len() + rows.len()).saturating_mul(self.steps))?;
                 let labels = self.keys.labels(key);
                 filled.extend(rows.iter().map(|one| {
                     let labels = self.joined_labels(&labels, &self.one[*one].labels);
@@ -262,7 +283,7 @@ impl<'a> Join<'a> {
                 }));
             }
         }
-        filled
+        Ok(filled)
     }
 
     /// The result of `pair`; takes the points of the many side if the pair is the last one that needs them.
@@ -299,7 +320,7 @@ impl<'a> Join<'a> {
 }
 
 /// Labels inside braces, the name among them.
-fn braced(labels: &Labels) -> String {
+pub(in crate::eval) fn braced(labels: &Labels) -> String {
     let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
 }

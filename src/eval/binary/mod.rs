@@ -8,6 +8,8 @@ mod operation;
 mod pair;
 mod set;
 
+pub(super) use join::braced;
+
 use crate::lang::{Binary, BinaryOp, Span};
 
 use super::error::{EvalError, EvalErrorKind};

@@ -1,7 +1,7 @@
 //! `absent` and `absent_over_time`.
 
 use crate::lang::{Call, Expr, ExprKind, Span};
-use crate::model::{Labels, METRIC_NAME, MatchOp};
+use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
 use super::super::error::EvalError;
 use super::super::evaluator::{Evaluator, unwrap_parens};
@@ -33,16 +33,22 @@ impl Evaluator<'_> {
     }
 }
 
-/// The labels that the selector `expr` demands by equality, those it speaks of twice left out.
+/// The labels that the selector `expr` demands by equality; what it says of one of them later takes that label away.
 pub(in crate::eval) fn wanted_labels(expr: &Expr) -> Labels {
     let matchers = match &unwrap_parens(expr).kind {
         ExprKind::Selector(selector) => &selector.matchers,
         ExprKind::Range(range) => &range.selector.matchers,
         _ => return Labels::default(),
     };
-    let once = |name: &str| matchers.iter().filter(|matcher| matcher.name() == name).count() == 1;
-    let wanted = matchers
-        .iter()
-        .filter(|matcher| matcher.op() == MatchOp::Equal && matcher.name() != METRIC_NAME && once(matcher.name()));
+    let is_wanted = |index: usize| {
+        let matcher = &matchers[index];
+        let is_equal = |other: &Matcher| other.name() == matcher.name() && other.op() == MatchOp::Equal;
+        let is_same = |other: &Matcher| other.name() == matcher.name();
+        is_equal(matcher)
+            && matcher.name() != METRIC_NAME
+            && !matchers[..index].iter().any(is_equal)
+            && !matchers[index + 1..].iter().any(is_same)
+    };
+    let wanted = (0..matchers.len()).filter(|index| is_wanted(*index)).map(|index| &matchers[index]);
     Labels::from_pairs(wanted.map(|matcher| (matcher.name(), matcher.value())))
 }

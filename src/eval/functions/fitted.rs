@@ -2,7 +2,7 @@
 //! `quantile_over_time`.
 
 use crate::lang::{Call, Span};
-use crate::model::{Sample, Timestamp};
+use crate::model::{Sample, Timestamp, format_value};
 
 use super::super::compensated::Sum;
 use super::super::error::EvalError;
@@ -105,7 +105,8 @@ pub(super) fn line_through(samples: &[Sample], origin: Timestamp) -> (f64, f64) 
 fn check_factors(smoothing: f64, trend: f64, span: &Span) -> Result<(), EvalError> {
     for (factor, word, short) in [(smoothing, "smoothing", "sf"), (trend, "trend", "tf")] {
         if factor <= 0.0 || factor >= 1.0 {
-            let text = format!("invalid {word} factor. Expected: 0 < {short} < 1, got: {factor:.6}");
+            let got = if factor.is_finite() { format!("{factor:.6}") } else { format_value(factor) };
+            let text = format!("invalid {word} factor. Expected: 0 < {short} < 1, got: {got}");
             return Err(EvalError::parameter(text, span));
         }
     }

@@ -7,12 +7,15 @@ use hashbrown::HashMap;
 use super::argument;
 use super::classic::{self, Bucket, Repair};
 use crate::lang::{Call, Expr, Span};
-use crate::model::{Histogram, Labels, QuantileRemark, Timestamp, format_value, parse_value};
+use crate::model::{
+    FloatForm, Histogram, Labels, QuantileRemark, Timestamp, format_bound, format_general, parse_value,
+};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
 use super::super::grid::Grid;
-use super::super::row::{Point, Row};
+use super::super::limits::Limits;
+use super::super::row::{Point, Row, is_label_name};
 
 /// The label with a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
@@ -52,8 +55,8 @@ impl Evaluator<'_> {
             }
             "histogram_quantiles" => {
                 let label = self.string(argument(call, 1, span)?, grid)?;
-                if label.is_empty() {
-                    return Err(EvalError::parameter("invalid label name \"\"", &call.args[1].span));
+                if !is_label_name(&label) {
+                    return Err(EvalError::parameter(format!("invalid label name {label:?}"), &call.args[1].span));
                 }
                 let mut ranks = Vec::new();
                 for expr in call.args.iter().skip(2) {
@@ -113,6 +116,7 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, EvalError> {
         let rows = self.vector(vector, grid)?;
         let families = self.families(&rows, vector);
+        let limits = self.limits(&vector.span);
         let mut results = Vec::new();
         let mut repairs: Vec<Repairs> = Vec::new();
         for ranks in ranks {
@@ -139,7 +143,7 @@ impl Evaluator<'_> {
                             value
                         }
                     })?;
-                results.extend(by_rank(family, points, ranks, label));
+                results.extend(by_rank(family, points, ranks, label, &limits)?);
             }
         }
         for repairs in repairs {
@@ -248,29 +252,36 @@ impl Evaluator<'_> {
 }
 
 /// The quantiles of a family with their ranks as a label: one row unless the ranks change from moment to moment.
-fn by_rank(family: &Family, points: Vec<Point>, ranks: &[f64], label: Option<&str>) -> Vec<Row> {
+fn by_rank(
+    family: &Family,
+    points: Vec<Point>,
+    ranks: &[f64],
+    label: Option<&str>,
+    limits: &Limits<'_>,
+) -> Result<Vec<Row>, EvalError> {
     let row = |labels: Labels, points: Vec<Point>| Row { labels, drop_name: true, points };
-    let Some(label) = label else { return vec![row(family.labels.clone(), points)] };
+    let Some(label) = label else { return Ok(vec![row(family.labels.clone(), points)]) };
     let labelled = |rank: f64| {
         let mut builder = family.labels.builder();
-        builder.set(label, &decimal(rank));
+        builder.set(label, &format_bound(rank));
         builder.finish()
     };
     let same = |one: f64, other: f64| one.to_bits() == other.to_bits();
     if ranks.windows(2).all(|pair| same(pair[0], pair[1])) {
         let rank = ranks.first().copied().unwrap_or(f64::NAN);
-        return vec![row(labelled(rank), points)];
+        return Ok(vec![row(labelled(rank), points)]);
     }
     let count = points.len();
     let mut rows: Vec<(f64, Row)> = Vec::new();
     for (step, (point, rank)) in points.into_iter().zip(ranks).enumerate() {
+        limits.check_room((rows.len() + 1).saturating_mul(count))?;
         let index = rows.iter().position(|(other, _)| same(*other, *rank)).unwrap_or_else(|| {
             rows.push((*rank, row(labelled(*rank), vec![Point::Absent; count])));
             rows.len() - 1
         });
         rows[index].1.points[step] = point;
     }
-    rows.into_iter().map(|(_, row)| row).collect()
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 fn note_repair(repairs: &mut Vec<Repairs>, metric: &str, repair: Repair, at: Timestamp) {
@@ -296,9 +307,9 @@ impl Repairs {
              https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}, from buckets {} to {}, \
              with a max diff of {}, over {count} samples from {} to {}",
             for_metric(metric),
-            format_value(repair.lowest),
-            format_value(repair.highest),
-            two_digits(repair.difference),
+            FloatForm::General.text(repair.lowest),
+            FloatForm::General.text(repair.highest),
+            format_general(repair.difference, 2),
             whole_seconds(first),
             whole_seconds(last),
         )
@@ -307,16 +318,4 @@ impl Repairs {
 
 fn for_metric(metric: &str) -> String {
     if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") }
-}
-
-/// A number with two significant digits.
-fn two_digits(value: f64) -> String {
-    let rounded: f64 = format!("{value:.1e}").parse().unwrap_or(value);
-    format_value(rounded)
-}
-
-/// A number as OpenMetrics writes it in labels: whole ones with `.0`.
-fn decimal(value: f64) -> String {
-    let text = format_value(value);
-    if value.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
 }

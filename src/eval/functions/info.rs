@@ -7,9 +7,11 @@ use hashbrown::HashMap;
 use crate::lang::{Call, Expr, ExprKind, Span};
 use crate::model::{Labels, METRIC_NAME, Matcher};
 
+use super::super::binary::braced;
 use super::super::error::{EvalError, EvalErrorKind};
 use super::super::evaluator::Evaluator;
 use super::super::grid::Grid;
+use super::super::limits::Limits;
 use super::super::row::{Point, Row};
 use super::argument;
 
@@ -22,31 +24,39 @@ impl Evaluator<'_> {
     /// `info(v, selector)`: each series with the data labels of its info series, at the time that `v` looks at.
     pub(super) fn call_info(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
         let expr = argument(call, 0, span)?;
-        let selected = match call.args.get(1).map(|argument| &argument.kind) {
-            Some(ExprKind::Selector(selector)) => selector.matchers.clone(),
-            _ => Vec::new(),
+        let (is_selected, selected) = match call.args.get(1).map(|argument| &argument.kind) {
+            Some(ExprKind::Selector(selector)) => (true, selector.matchers.clone()),
+            _ => (false, Vec::new()),
         };
         let (mut names, data): (Vec<Matcher>, Vec<Matcher>) =
             selected.into_iter().partition(|matcher| matcher.name() == METRIC_NAME);
+        // Series of the info metric itself are left alone only where the metric is told, or nothing is.
+        let spares_info = !is_selected || !names.is_empty();
         if names.is_empty() {
             names.push(Matcher::equal(METRIC_NAME, DEFAULT_INFO_METRIC));
         }
         let rows = self.vector(expr, grid)?;
         let matchers: Vec<Matcher> = names.iter().chain(&data).cloned().collect();
         let seen_at = self.reference(expr, grid)?.unwrap_or(grid);
-        let info = self.select_with(&matchers, seen_at, |found| Point::Float(found.at.millis() as f64));
+        let info = self.select_with(&matchers, seen_at, span, |found| match found.point {
+            Point::Float(_) => Point::Float(found.at.millis() as f64),
+            other => other,
+        })?;
         let by_identity = index(&info);
         let mut joined = Vec::with_capacity(rows.len());
         for row in rows {
             let name = row.labels.metric_name();
-            let is_info = names.iter().all(|matcher| matcher.matches_value(name));
-            let identity = identity(&row.labels);
-            if is_info || identity.is_empty() {
+            if spares_info && names.iter().all(|matcher| matcher.matches_value(name)) {
                 joined.push(row);
                 continue;
             }
-            let metrics = by_identity.get(&identity).map_or(&[][..], Vec::as_slice);
-            joined.extend(with_data_labels(row, metrics, &info, &data, span)?);
+            let identity = identity(&row.labels);
+            let metrics = by_identity.get(&identity).filter(|_| !identity.is_empty()).map_or(&[][..], Vec::as_slice);
+            let limits = self.limits(span);
+            limits.check_canceled()?;
+            let rows = with_data_labels(row, metrics, &info, &data, &limits, span)?;
+            self.hold(rows.len().saturating_sub(1).saturating_mul(grid.len()), span)?;
+            joined.extend(rows);
         }
         Ok(joined)
     }
@@ -106,12 +116,19 @@ fn index(info: &[Row]) -> HashMap<Labels, Vec<OfMetric>> {
 fn latest(metric: &OfMetric, info: &[Row], step: usize, span: &Span) -> Result<Option<usize>, EvalError> {
     let mut best: Option<(usize, f64)> = None;
     for index in metric {
-        let Some(at) = info[*index].points[step].float() else { continue };
+        let at = match &info[*index].points[step] {
+            Point::Absent => continue,
+            Point::Float(at) => *at,
+            Point::Histogram(_) => {
+                return Err(EvalError::new(EvalErrorKind::Matching, "info sample should be float", span));
+            }
+        };
         match best {
             Some((_, other_at)) if other_at > at => {}
             Some((other, other_at)) if other_at == at => {
-                let (existing, labels) = (&info[other].labels, &info[*index].labels);
-                let text = format!("found duplicate series for info metric: {existing} and {labels}");
+                let [existing, new] = [other, *index].map(|index| braced(&info[index].labels));
+                let text =
+                    format!("found duplicate series for info metric: existing {existing} @ {at}, new {new} @ {at}");
                 return Err(EvalError::new(EvalErrorKind::Matching, text, span));
             }
             _ => best = Some((*index, at)),
@@ -127,6 +144,7 @@ fn with_data_labels(
     metrics: &[OfMetric],
     info: &[Row],
     data: &[Matcher],
+    limits: &Limits<'_>,
     span: &Span,
 ) -> Result<Vec<Row>, EvalError> {
     let stays_without = data.iter().all(|matcher| matcher.matches_value(""));
@@ -144,6 +162,7 @@ fn with_data_labels(
         let index = match known {
             Some(index) => index,
             None => {
+                limits.check_room(rows.len().saturating_mul(count))?;
                 let labels = extended_labels(&row.labels, met.iter().map(|index| &info[*index].labels), data, span)?;
                 rows.push((met, Row { labels, drop_name: row.drop_name, points: vec![Point::Absent; count] }));
                 rows.len() - 1

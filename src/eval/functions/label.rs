@@ -1,14 +1,12 @@
 //! `label_replace` and `label_join`.
 
-use regex::RegexBuilder;
-
 use crate::lang::{Call, Span};
-use crate::model::METRIC_NAME;
+use crate::model::{METRIC_NAME, anchored_regex, expand_replacement};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
 use super::super::grid::Grid;
-use super::super::row::{Row, merged};
+use super::super::row::{Row, is_label_name, merged};
 use super::argument;
 
 /// How much memory a compiled pattern may take.
@@ -19,22 +17,22 @@ const VALUE_BYTES_MAX: usize = 1 << 16;
 impl Evaluator<'_> {
     /// `label_replace(v, target, replacement, source, pattern)`.
     pub(super) fn call_label_replace(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
-        let target = self.label_name(call, 1, span, grid)?;
         let replacement = self.string(argument(call, 2, span)?, grid)?;
         let source = self.string(argument(call, 3, span)?, grid)?;
         let pattern = self.string(argument(call, 4, span)?, grid)?;
-        let compiled = RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build();
+        let compiled = anchored_regex(&pattern, REGEX_BYTES_MAX);
         let invalid = |_| {
             let text = format!("invalid regular expression in label_replace(): {pattern}");
             EvalError::parameter(text, &call.args[4].span)
         };
         let regex = compiled.map_err(invalid)?;
+        let target = self.label_name(call, 1, "destination", span, grid)?;
         let mut rows = self.vector(argument(call, 0, span)?, grid)?;
         for row in &mut rows {
             let value = row.labels.get(&source);
             let Some(captures) = regex.captures(value) else { continue };
             let mut replaced = String::new();
-            captures.expand(&replacement, &mut replaced);
+            expand_replacement(&replacement, &captures, &mut replaced);
             relabel(row, &target, &replaced, span)?;
         }
         merged(rows).map_err(|()| EvalError::duplicate(span))
@@ -42,12 +40,12 @@ impl Evaluator<'_> {
 
     /// `label_join(v, target, separator, sources…)`.
     pub(super) fn call_label_join(&mut self, call: &Call, span: &Span, grid: Grid) -> Result<Vec<Row>, EvalError> {
-        let target = self.label_name(call, 1, span, grid)?;
         let separator = self.string(argument(call, 2, span)?, grid)?;
         let mut sources = Vec::new();
         for index in 3..call.args.len() {
-            sources.push(self.label_name(call, index, span, grid)?);
+            sources.push(self.label_name(call, index, "source", span, grid)?);
         }
+        let target = self.label_name(call, 1, "destination", span, grid)?;
         let mut rows = self.vector(argument(call, 0, span)?, grid)?;
         for row in &mut rows {
             let values: Vec<&str> = sources.iter().map(|source| row.labels.get(source)).collect();
@@ -57,12 +55,19 @@ impl Evaluator<'_> {
         merged(rows).map_err(|()| EvalError::duplicate(span))
     }
 
-    /// The argument `index` as the name of a label.
-    fn label_name(&mut self, call: &Call, index: usize, span: &Span, grid: Grid) -> Result<String, EvalError> {
+    /// The argument `index` as the name of the label that is the `part` of `call`.
+    fn label_name(
+        &mut self,
+        call: &Call,
+        index: usize,
+        part: &str,
+        span: &Span,
+        grid: Grid,
+    ) -> Result<String, EvalError> {
         let expr = argument(call, index, span)?;
         let name = self.string(expr, grid)?;
-        if name.is_empty() {
-            let text = format!("invalid label name in {}(): {name:?}", call.function.name);
+        if !is_label_name(&name) {
+            let text = format!("invalid {part} label name in {}(): {name}", call.function.name);
             return Err(EvalError::parameter(text, &expr.span));
         }
         Ok(name)

@@ -49,14 +49,22 @@ fn sign(value: f64) -> f64 {
     }
 }
 
-/// The lesser, NaN if either is.
+/// The lesser: −Inf if either is, otherwise NaN if either is; −0 is less than 0.
 pub(super) fn least(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
+    -greatest(-left, -right)
 }
 
-/// The greater, NaN if either is.
+/// The greater: +Inf if either is, otherwise NaN if either is; 0 is greater than −0.
 pub(super) fn greatest(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() { f64::NAN } else { left.max(right) }
+    if left == f64::INFINITY || right == f64::INFINITY {
+        f64::INFINITY
+    } else if left.is_nan() || right.is_nan() {
+        f64::NAN
+    } else if left == 0.0 && right == 0.0 {
+        if left.is_sign_negative() { right } else { left }
+    } else {
+        left.max(right)
+    }
 }
 
 impl Evaluator<'_> {

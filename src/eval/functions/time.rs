@@ -20,10 +20,10 @@ impl Evaluator<'_> {
         let mut rows = match &unwrap_parens(expr).kind {
             ExprKind::Selector(selector) if selector.extension.is_none() => {
                 let seen_at = grid.shifted(self.shift(selector.at, selector.offset.as_ref())?);
-                self.select_with(&selector.matchers, seen_at, |found: Found<'_>| {
+                self.select_with(&selector.matchers, seen_at, span, |found: Found<'_>| {
                     // A sample whose start time is unknown is said to have begun at the epoch.
                     seconds(if of_start { found.start().unwrap_or_default() } else { found.at })
-                })
+                })?
             }
             _ if of_start => {
                 self.vector(expr, grid)?;

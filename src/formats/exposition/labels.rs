@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::model::format_bound;
+
 /// A label as it stands in the text; values and quoted names still hold their escapes.
 #[derive(Clone, Debug)]
 pub(super) struct RawLabel {
@@ -42,25 +44,9 @@ fn unescape_with(text: &str, quotes: bool) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// A bucket or quantile bound as OpenMetrics writes it: `1` as `1.0`, `1000000` as `1e+06`; `None` for what is no number.
+/// A bucket or quantile bound as OpenMetrics writes it; `None` for what is no number.
 pub(super) fn canonical_bound(text: &str) -> Option<String> {
-    let bound = super::reader::parse_float(text)?;
-    if bound.is_nan() {
-        return Some("NaN".to_owned());
-    }
-    if bound.is_infinite() {
-        return Some(if bound > 0.0 { "+Inf" } else { "-Inf" }.to_owned());
-    }
-    // Go's strconv.FormatFloat(bound, 'g', -1, 64): an exponent below 1e-4 and from 1e6 on.
-    let scientific = format!("{bound:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let power: i32 = exponent.parse().unwrap_or(0);
-    if bound != 0.0 && !(-4..6).contains(&power) {
-        let sign = if power < 0 { '-' } else { '+' };
-        return Some(format!("{mantissa}e{sign}{:02}", power.abs()));
-    }
-    let plain = format!("{bound}");
-    Some(if plain.contains('.') { plain } else { plain + ".0" })
+    super::reader::parse_float(text).map(format_bound)
 }
 
 #[cfg(test)]

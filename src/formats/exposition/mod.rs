@@ -1,11 +1,15 @@
-//! The text formats in which exporters expose metrics: Prometheus's text format 0.0.4 and 1.0.0, and OpenMetrics 1.0.
+//! The formats in which exporters expose metrics: Prometheus's text format 0.0.4 and 1.0.0, OpenMetrics 1.0, and protobuf,
+//! the only one with native histograms.
 //!
 //! What is accepted is what Prometheus accepts (<https://prometheus.io/docs/instrumenting/exposition_formats/>,
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>): `\r` is no line end, OpenMetrics allows no blank line and no
 //! extra space and must end with `# EOF`, bucket and quantile bounds become OpenMetrics floats (`le="1"` reads as `le="1.0"`).
 //! A raw line break inside a label value is refused.
 
+mod families;
+mod family;
 mod labels;
+mod protobuf;
 mod reader;
 
 use hashbrown::HashMap;
@@ -14,6 +18,9 @@ use super::grouping::Grouping;
 use super::{Batch, FormatError, Metadata};
 use crate::model::{Sample, Timestamp};
 
+pub use families::Families;
+pub use family::{Family, Metric, Point};
+pub use protobuf::HistogramForms;
 pub use reader::{Entry, MetricKind, Reader};
 
 /// Which text format.
@@ -25,18 +32,75 @@ pub enum Dialect {
     OpenMetrics,
 }
 
-/// The `Accept` header of a scrape: OpenMetrics first, then Prometheus's text format, then anything.
-pub const ACCEPT: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
-     application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
-     text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+/// A format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Text.
+    Text(Dialect),
+    /// Messages `io.prometheus.client.MetricFamily`, each behind its length.
+    Protobuf,
+}
 
-/// The dialect that a `Content-Type` header announces: OpenMetrics only where it says so, any parameters ignored.
-pub fn dialect_of(content_type: &str) -> Dialect {
+/// The format that a `Content-Type` header announces: OpenMetrics and protobuf only where it says so, any parameters ignored.
+pub fn format_of(content_type: &str) -> Format {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    match media_type.eq_ignore_ascii_case("application/openmetrics-text") {
-        true => Dialect::OpenMetrics,
-        false => Dialect::Prometheus,
+    match media_type.to_ascii_lowercase().as_str() {
+        "application/openmetrics-text" => Format::Text(Dialect::OpenMetrics),
+        "application/vnd.google.protobuf" => Format::Protobuf,
+        _ => Format::Text(Dialect::Prometheus),
     }
+}
+
+/// A format with its version, as a scrape asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is named as in the configuration, see `ScrapeProtocol::ALL`")]
+pub enum ScrapeProtocol {
+    PrometheusProto,
+    OpenMetricsText1,
+    OpenMetricsText0,
+    PrometheusText1,
+    PrometheusText0,
+}
+
+impl ScrapeProtocol {
+    /// All, each with its name in `scrape_protocols`.
+    pub const ALL: [(ScrapeProtocol, &str); 5] = [
+        (ScrapeProtocol::PrometheusProto, "PrometheusProto"),
+        (ScrapeProtocol::OpenMetricsText1, "OpenMetricsText1.0.0"),
+        (ScrapeProtocol::OpenMetricsText0, "OpenMetricsText0.0.1"),
+        (ScrapeProtocol::PrometheusText1, "PrometheusText1.0.0"),
+        (ScrapeProtocol::PrometheusText0, "PrometheusText0.0.4"),
+    ];
+
+    /// What is asked for unless the configuration says otherwise: OpenMetrics first, then Prometheus's text format.
+    pub const TEXT_FIRST: [ScrapeProtocol; 4] = [
+        ScrapeProtocol::OpenMetricsText1,
+        ScrapeProtocol::OpenMetricsText0,
+        ScrapeProtocol::PrometheusText1,
+        ScrapeProtocol::PrometheusText0,
+    ];
+
+    fn media_type(self) -> &'static str {
+        match self {
+            ScrapeProtocol::PrometheusProto => {
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+            }
+            ScrapeProtocol::OpenMetricsText1 => "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+            ScrapeProtocol::OpenMetricsText0 => "application/openmetrics-text;version=0.0.1",
+            ScrapeProtocol::PrometheusText1 => "text/plain;version=1.0.0;escaping=allow-utf-8",
+            ScrapeProtocol::PrometheusText0 => "text/plain;version=0.0.4",
+        }
+    }
+}
+
+/// The `Accept` header of a scrape: the protocols, best first, then anything.
+pub fn accept(protocols: &[ScrapeProtocol]) -> String {
+    let mut accept = String::new();
+    for (index, protocol) in protocols.iter().enumerate() {
+        let quality = protocols.len() - index + 1;
+        accept += &format!("{};q=0.{quality},", protocol.media_type());
+    }
+    accept + "*/*;q=0.1"
 }
 
 /// Reads a whole exposition.
@@ -80,7 +144,7 @@ fn gather(
     let mut reader = Reader::new(text, dialect)?;
     let mut grouping = Grouping::default();
     let mut by_text: HashMap<&str, usize> = HashMap::new();
-    let mut metadata = Families::default();
+    let mut metadata = Described::default();
     while let Some(entry) = reader.next_entry()? {
         match entry {
             Entry::Sample { series, value, at } => {
@@ -104,12 +168,12 @@ fn gather(
 
 /// The metadata of the families that were named so far.
 #[derive(Default)]
-struct Families {
+struct Described {
     list: Vec<Metadata>,
     index_of: HashMap<String, usize>,
 }
 
-impl Families {
+impl Described {
     /// The metadata of `metric`, new if it has none.
     fn of(&mut self, metric: &str) -> &mut Metadata {
         let index = *self.index_of.entry_ref(metric).or_insert_with(|| {

@@ -166,15 +166,30 @@ fn a_reader_tells_series_by_their_text() {
 }
 
 #[test]
-fn dialects() {
+fn formats() {
     for (header, expected) in [
-        ("application/openmetrics-text; version=1.0.0; charset=utf-8", Dialect::OpenMetrics),
-        ("Application/OpenMetrics-Text", Dialect::OpenMetrics),
-        ("text/plain; version=0.0.4", Dialect::Prometheus),
-        ("", Dialect::Prometheus),
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::Text(Dialect::OpenMetrics)),
+        ("Application/OpenMetrics-Text", Format::Text(Dialect::OpenMetrics)),
+        ("application/vnd.google.protobuf; proto=x; encoding=delimited", Format::Protobuf),
+        ("text/plain; version=0.0.4", Format::Text(Dialect::Prometheus)),
+        ("", Format::Text(Dialect::Prometheus)),
     ] {
-        assert_eq!(dialect_of(header), expected, "{header}");
+        assert_eq!(format_of(header), expected, "{header}");
     }
+}
+
+#[test]
+fn what_a_scrape_asks_for() {
+    assert_eq!(
+        accept(&ScrapeProtocol::TEXT_FIRST),
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+         application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+         text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    );
+    assert_eq!(
+        accept(&[ScrapeProtocol::PrometheusProto]),
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.2,*/*;q=0.1"
+    );
 }
 
 proptest! {

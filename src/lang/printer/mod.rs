@@ -17,7 +17,7 @@ use super::{
     Aggregate, AtModifier, Binary, Call, Cardinality, DurationExpr, DurationKind, Expr, ExprKind, Grouping, Number,
     NumberForm, RangeExtension, RangeSelector, Selector, Subquery, UnaryOp,
 };
-use crate::model::{METRIC_NAME, MatchOp, Matcher, format_duration, format_value, is_label_name};
+use crate::model::{FloatForm, METRIC_NAME, MatchOp, Matcher, format_duration, format_value, is_label_name};
 
 /// How what can be written in several ways is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,7 @@ impl Line<'_> {
                 write!(self.out, "{sign}{}", format_duration(millis))
             }
             NumberForm::Written(text) if self.style == Style::Written => write!(self.out, "{sign}{text}"),
-            _ if value.is_finite() => write!(self.out, "{value}"),
-            _ => self.out.write_str(&format_value(value)),
+            _ => self.out.write_str(&FloatForm::Plain.text(value)),
         }
     }
 

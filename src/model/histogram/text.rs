@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use super::super::float::{AsciiBuffer, FloatForm};
 use super::{Bucket, CounterResetHint, Histogram};
 
 /// The most buckets of a side that the notation of tests is written with; the ones behind are left out.
@@ -30,30 +31,13 @@ impl Display for Bucket {
     }
 }
 
-/// A float as Go's `%g` writes it: the shortest decimal that reads back, with an exponent below 1e-4 and from 1e6.
+/// A float as Go's `%g` writes it.
 struct Shortest(f64);
 
 impl Display for Shortest {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&text_of(self.0, 1e-4, 1e6))
+        formatter.write_str(&FloatForm::General.text(self.0))
     }
-}
-
-/// The shortest decimal that reads back, with an exponent of at least two digits outside of the magnitudes `small..large`.
-fn text_of(value: f64, small: f64, large: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    if value == 0.0 || (small..large).contains(&value.abs()) {
-        return value.to_string();
-    }
-    let text = format!("{value:e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
 }
 
 impl Histogram {
@@ -101,28 +85,28 @@ impl Histogram {
 
     /// Appends the histogram as the HTTP API has it: `{"count":"3","sum":"4","buckets":[[0,"1","2","3"]]}`, without empty buckets. The
     /// first number of a bucket says which bounds are inclusive: 0 the upper, 1 the lower, 2 neither, 3 both.
-    pub fn write_json(&self, out: &mut String) {
-        out.push_str("{\"count\":");
-        push_json_float(self.count, out);
-        out.push_str(",\"sum\":");
-        push_json_float(self.sum, out);
-        let mut separator = ",\"buckets\":[";
+    pub fn write_json(&self, out: &mut impl AsciiBuffer) {
+        out.push_ascii(b"{\"count\":");
+        push_quoted(self.count, out);
+        out.push_ascii(b",\"sum\":");
+        push_quoted(self.sum, out);
+        let mut is_first = true;
         for bucket in self.buckets().filter(|bucket| bucket.count != 0.0) {
-            out.push_str(separator);
-            separator = ",";
-            out.push_str(match (bucket.lower_inclusive, bucket.upper_inclusive) {
-                (false, true) => "[0",
-                (true, false) => "[1",
-                (false, false) => "[2",
-                (true, true) => "[3",
+            out.push_ascii(if is_first { b",\"buckets\":[" } else { b"," });
+            is_first = false;
+            out.push_ascii(match (bucket.lower_inclusive, bucket.upper_inclusive) {
+                (false, true) => b"[0",
+                (true, false) => b"[1",
+                (false, false) => b"[2",
+                (true, true) => b"[3",
             });
             for value in [bucket.lower, bucket.upper, bucket.count] {
-                out.push(',');
-                push_json_float(value, out);
+                out.push_ascii(b",");
+                push_quoted(value, out);
             }
-            out.push(']');
+            out.push_ascii(b"]");
         }
-        out.push_str(if separator == "," { "]}" } else { "}" });
+        out.push_ascii(if is_first { b"}" } else { b"]}" });
     }
 }
 
@@ -145,11 +129,11 @@ fn list(values: &[f64]) -> String {
     format!("[{}]", texts.join(" "))
 }
 
-/// Appends a float as a JSON string, with an exponent below 1e-6 and from 1e21.
-fn push_json_float(value: f64, out: &mut String) {
-    out.push('"');
-    out.push_str(&text_of(value, 1e-6, 1e21));
-    out.push('"');
+/// Appends a float as a JSON string.
+fn push_quoted(value: f64, out: &mut impl AsciiBuffer) {
+    out.push_ascii(b"\"");
+    FloatForm::Api.write(out, value);
+    out.push_ascii(b"\"");
 }
 
 #[cfg(test)]
@@ -159,25 +143,6 @@ mod tests {
 
     fn parse(text: &str) -> Histogram {
         parse_notation(text).unwrap()
-    }
-
-    #[test]
-    fn floats_as_go_writes_them() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (123456.0, "123456"),
-            (999999.5, "999999.5"),
-            (1e6, "1e+06"),
-            (123456789.0, "1.23456789e+08"),
-            (0.0001, "0.0001"),
-            (-0.00001, "-1e-05"),
-            (1e300, "1e+300"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(Shortest(value).to_string(), text);
-        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use crate::engine::{Engine, Health};
-use crate::model::{Timestamp, format_value};
+use crate::model::{FloatForm, Timestamp};
 use crate::rule::{ActiveAlert, AlertState, AlertingRule, Group, RecordingRule, Rule};
 use crate::shell::service::Progress;
 
@@ -114,7 +114,7 @@ fn alert_json(alert: &ActiveAlert) -> Value {
         "annotations": alert.annotations,
         "state": alert.state.as_str(),
         "activeAt": alert.active_at.to_string(),
-        "value": exponent_form(alert.value),
+        "value": FloatForm::Exponent.text(alert.value),
     });
     if let Some(since) = alert.keep_firing_since {
         row["keepFiringSince"] = json!(since.to_string());
@@ -123,17 +123,6 @@ fn alert_json(alert: &ActiveAlert) -> Value {
         row["noDataSince"] = json!(since.to_string());
     }
     row
-}
-
-/// As Prometheus writes values here: `1e+00`.
-fn exponent_form(value: f64) -> String {
-    if !value.is_finite() {
-        return format_value(value);
-    }
-    let text = format!("{value:e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
 }
 
 fn group_json(engine: &Engine, group: &Group, filter: &Filter, progress: Option<Progress>) -> Value {
@@ -209,16 +198,4 @@ fn health_word(health: &Health) -> &'static str {
 /// Go's zero time before the first evaluation.
 fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_have_exponents() {
-        for (value, text) in [(1.0, "1e+00"), (0.05, "5e-02"), (-123.5, "-1.235e+02"), (f64::INFINITY, "+Inf")] {
-            assert_eq!(exponent_form(value), text);
-        }
-    }
 }

@@ -5,7 +5,10 @@ use regex::Regex;
 use super::{Point, When, fault, reader};
 use crate::formats::FormatError;
 use crate::lang::{ExprKind, parse};
-use crate::model::Labels;
+use crate::model::{Labels, free_regex};
+
+/// How much memory a compiled pattern may take.
+const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// What an evaluation must yield.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +123,7 @@ fn read_text(text: &str) -> Result<Text, FormatError> {
 
 pub(super) fn read_regex(pattern: &str) -> Result<Regex, FormatError> {
     let pattern = pattern.trim();
-    Regex::new(pattern).map_err(|_| fault(1, format!("not a regular expression: `{pattern}`")))
+    free_regex(pattern, REGEX_BYTES_MAX).map_err(|_| fault(1, format!("not a regular expression: `{pattern}`")))
 }
 
 /// Reads a quoted text.

@@ -60,7 +60,11 @@ pub(super) fn read_points(text: &str) -> Result<Vec<Point>, FormatError> {
             false => {
                 let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
                 let floats = parse_series_values(&rest[..length]).map_err(inside)?;
-                points.extend(floats.into_iter().map(|value| value.map_or(Point::Missing, Point::Float)));
+                points.extend(
+                    floats
+                        .into_iter()
+                        .map(|value| value.and_then(|value| value.float()).map_or(Point::Missing, Point::Float)),
+                );
                 length
             }
         };

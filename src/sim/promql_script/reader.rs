@@ -36,7 +36,7 @@ pub fn read_within(text: &str, points_max: usize) -> Result<Script, FormatError>
         }
         let word = line.text.split_whitespace().next().unwrap_or_default();
         let kind = match word {
-            "clear" => CommandKind::Clear,
+            _ if word.eq_ignore_ascii_case("clear") => CommandKind::Clear,
             "load" | "load_with_nhcb" => CommandKind::Load(reader.load(line)?),
             _ if word == "eval" || word.starts_with("eval_") => CommandKind::Eval(Box::new(reader.eval(line)?)),
             _ => return Err(line.place(unknown_command(word))),

@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
     let labels = Labels::from_pairs([("alertname", "HighLatency"), ("instance", "a:9100")]);
     let at = Timestamp::from_seconds(1_700_000_000);
     if let Ok(template) = RuleTemplate::parse(text) {
-        let data = RuleData { labels: &labels, value: 1.5, external_labels: &labels, external_url: "http://w", at };
+        let data = RuleData { labels: &labels, value: 1.5.into(), external_labels: &labels, external_url: "http://w", at };
         let query = |_: &str| -> Result<Vec<QueryRow>, TemplateError> {
             Ok(vec![QueryRow { labels: labels.clone(), value: 2.0 }])
         };

@@ -8,7 +8,7 @@ from configuration import GLOBAL
 from stage import Watchbell, check, equal, eventually, free_port, request
 
 INSTANT = [
-    "up", "node_load1", "nothing", "1 + 2", "'text'", "vector(1) / 0", "-up", "time()", "absent(nothing)", "up == bool 1",
+    "up", "node_load1", "nothing", "1 + 2", "'text'", "vector(1) / 0", "1e-7", "vector(1e-7)", "vector(1e21)", "vector(87103528990060.625)", "-up", "time()", "absent(nothing)", "up == bool 1",
     "up offset 2s", "up{job=~'n.*'}", "up[3s]", "timestamp(up)", "scalar(sum(up))",
     "rate(node_cpu_seconds_total[10s])",
     "sum by (mode) (rate(node_cpu_seconds_total[10s]))",
@@ -16,7 +16,7 @@ INSTANT = [
     "node_cpu_seconds_total / ignoring (mode) group_left sum without (mode) (node_cpu_seconds_total)",
     "topk(3, node_cpu_seconds_total)", "sort_desc(node_cpu_seconds_total{mode=~'user|idle'})", "count_values('value', up)",
     "quantile(0.5, node_cpu_seconds_total)", "stddev_over_time(node_load1[10s])", "max_over_time(node_load1[10s])",
-    "avg_over_time(rate(node_cpu_seconds_total[5s])[10s:1s])", "delta(node_memory_MemFree_bytes[10s])",
+    "avg_over_time(sum(node_load1)[10s:1s])", "delta(node_memory_MemFree_bytes[10s])",
     "deriv(node_memory_MemFree_bytes[10s])", "changes(node_memory_MemFree_bytes[10s])",
     "histogram_quantile(0.9, sum by (le) (rate(prometheus_tsdb_compaction_chunk_size_bytes_bucket[10s])))",
     "label_replace(up, 'port', '$1', 'instance', '.*:(.*)')", "up unless on (job) node_load1", "hour()",
@@ -117,7 +117,7 @@ def quiet_moment(ours, theirs):
     stamps = eventually("enough was scraped", lambda: min((found := newest(theirs)).values()) > max(begun.values()) + 15 and found, 40.0)
     fractions = [stamp % 1 for stamp in stamps.values()]
     distance = lambda tenth: min(min(abs(tenth / 10 - one), 1 - abs(tenth / 10 - one)) for one in fractions)
-    moment = math.floor(min(stamps.values())) - 1 + max(range(10), key=distance) / 10
+    moment = math.floor(min(stamps.values())) - 1 + max(range(1, 10), key=distance) / 10
     eventually("Watchbell has what Prometheus has", lambda: min(newest(ours).values()) > moment + 1, 30.0)
     eventually("Watchbell knows the metrics", lambda: ask(ours, "metadata?metric=node_load1")[1]["data"], 30.0)
     return moment

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{Failure, FailureKind, TRUNCATED};
 use super::form::Form;
-use super::json::{write_text, write_time, write_value};
+use super::json::{write_scalar, write_text, write_time};
 use super::listing::{Items, Listing};
 use super::parameters::{duration, expression, limit, nanoseconds, time, time_or};
 use super::snapshot::Snapshot;
@@ -229,7 +229,7 @@ fn rendered(outcome: Outcome, request: &Request) -> Listing {
     };
     let closing = close("]");
     let (open, items) = match outcome.evaluated.value {
-        Value::Scalar(value) => single("scalar", &|out| write_value(out, value)),
+        Value::Scalar(value) => single("scalar", &|out| write_scalar(out, value)),
         Value::String(text) => single("string", &|out| write_text(out, &text)),
         Value::Vector(elements) => {
             (br#"{"resultType":"vector","result":["#.to_vec(), Items::Elements(elements.into_iter(), at))

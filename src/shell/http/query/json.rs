@@ -1,12 +1,7 @@
 //! JSON as Prometheus writes it: samples as `[seconds, "value"]`, label sets as objects. Straight into bytes, for answers
 //! of millions of points.
 
-use std::io::Write;
-
-use crate::model::{Histogram, Labels, Timestamp};
-
-/// Whole numbers below this are exact and written without a fraction.
-const WHOLE_MAX: f64 = 1e15;
+use crate::model::{FloatForm, Histogram, Labels, Timestamp, write_whole};
 
 /// `"text"`
 pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
@@ -80,7 +75,7 @@ pub(super) fn write_time(out: &mut Vec<u8>, at: Timestamp) {
 /// A value in quotes: the shortest decimal that reads back, with an exponent below 1e-6 and from 1e21.
 pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
-    write_number(out, value);
+    FloatForm::Api.write(out, value);
     out.push(b'"');
 }
 
@@ -98,58 +93,15 @@ pub(super) fn write_histogram_point(out: &mut Vec<u8>, at: Timestamp, histogram:
     out.push(b'[');
     write_time(out, at);
     out.push(b',');
-    let mut text = String::new();
-    histogram.write_json(&mut text);
-    out.extend_from_slice(text.as_bytes());
+    histogram.write_json(out);
     out.push(b']');
 }
 
-fn write_number(out: &mut Vec<u8>, value: f64) {
-    let magnitude = value.abs();
-    if magnitude < WHOLE_MAX && value.trunc() == value {
-        if value.is_sign_negative() {
-            out.push(b'-');
-        }
-        // Whole and small enough: the conversion is exact.
-        return write_whole(out, magnitude as u64);
-    }
-    if value.is_nan() {
-        return out.extend_from_slice(b"NaN");
-    }
-    if value.is_infinite() {
-        return out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
-    }
-    if (1e-6..1e21).contains(&magnitude) {
-        // Writing to a vector does not fail.
-        let _ = write!(out, "{value}");
-        return;
-    }
-    let start = out.len();
-    let _ = write!(out, "{value:e}");
-    // Go writes a sign and at least two digits: `1e-07`, `1e+21`.
-    let Some(e) = out[start..].iter().position(|byte| *byte == b'e').map(|at| start + at + 1) else { return };
-    let is_negative = out.get(e) == Some(&b'-');
-    if !is_negative {
-        out.insert(e, b'+');
-    }
-    if out.len() - e == 2 {
-        out.insert(e + 1, b'0');
-    }
-}
-
-fn write_whole(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        // A remainder below 10 fits.
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+/// A value in quotes that never has an exponent: a scalar.
+pub(super) fn write_scalar(out: &mut Vec<u8>, value: f64) {
+    out.push(b'"');
+    FloatForm::Plain.write(out, value);
+    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -162,34 +114,6 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).expect("UTF-8")
-    }
-
-    #[test]
-    fn values_as_prometheus_writes_them() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (-17.0, "-17"),
-            (0.1, "0.1"),
-            (0.000_01, "0.00001"),
-            (0.000_001, "0.000001"),
-            (9.9e-7, "9.9e-07"),
-            (1e-10, "1e-10"),
-            (-2.5e-300, "-2.5e-300"),
-            (1e15, "1000000000000000"),
-            (123_456_789_012_345_680.0, "123456789012345680"),
-            (1e20, "100000000000000000000"),
-            (1e21, "1e+21"),
-            (1.5e300, "1.5e+300"),
-            (f64::MAX, "1.7976931348623157e+308"),
-            (5e-324, "5e-324"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(written(|out| write_number(out, value)), text);
-        }
     }
 
     #[test]
@@ -213,14 +137,6 @@ mod tests {
         fn texts_read_back(text: String) {
             let json = written(|out| write_text(out, &text));
             prop_assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
-        }
-
-        #[test]
-        fn values_read_back(bits: u64) {
-            let value = f64::from_bits(bits);
-            prop_assume!(value.is_finite());
-            let text = written(|out| write_number(out, value));
-            prop_assert_eq!(text.parse::<f64>().expect("a number").to_bits(), bits);
         }
     }
 }

@@ -10,11 +10,11 @@ use super::answer::{Failure, json_response};
 use super::form::Form;
 use super::parameters::expression;
 use super::tree::tree;
-use crate::lang::Expr;
+use crate::lang::{Expr, WIDTH_DEFAULT, pretty};
 
 /// `GET`, `POST /api/v1/format_query`: the expression, long ones over several lines.
 pub(super) async fn format(State(queries): State<Queries>, form: Form) -> Response {
-    respond(&queries, &form, |expr| json!(expr.to_string())).await
+    respond(&queries, &form, |expr| json!(pretty(expr, WIDTH_DEFAULT))).await
 }
 
 /// `GET`, `POST /api/v1/parse_query`: the expression as a tree.

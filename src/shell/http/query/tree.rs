@@ -6,7 +6,7 @@ use crate::lang::{
     AtModifier, Binary, Cardinality, DurationExpr, Expr, ExprKind, Grouping, RangeExtension, Selector, UnaryOp,
     ValueType, Variadic,
 };
-use crate::model::format_value;
+use crate::model::FloatForm;
 
 /// The tree of `expr`; durations are milliseconds, those that depend on the query 0.
 pub(super) fn tree(expr: &Expr) -> Value {
@@ -143,7 +143,7 @@ fn millis(duration: Option<&DurationExpr>) -> i64 {
 
 /// A number without exponent.
 fn number(value: f64) -> String {
-    if value.is_finite() { format!("{value}") } else { format_value(value) }
+    FloatForm::Plain.text(value)
 }
 
 fn type_name(of: ValueType) -> &'static str {

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use super::state::ScrapeFailure;
 use super::target::Target;
 use crate::config::ScrapeConfig;
-use crate::formats::exposition::{self, Dialect};
+use crate::formats::exposition::{self, Format};
 use crate::shell::http_client;
 
 /// The greatest size of an answer in bytes, uncompressed, where `body_size_limit` sets none.
@@ -18,7 +18,7 @@ const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 /// An answer that may be an exposition.
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
-    pub(super) dialect: Dialect,
+    pub(super) format: Format,
 }
 
 /// Asks `target`; `client` is built if there is none and dropped when the connection failed, so that changed certificates
@@ -49,7 +49,7 @@ async fn exchange(
     };
     let request = client
         .get(target.url.clone())
-        .header(ACCEPT, exposition::ACCEPT)
+        .header(ACCEPT, exposition::accept(&config.exposition.protocols()))
         .header(TIMEOUT_HEADER, target.timeout.as_secs_f64().to_string());
     let request = http_client::authorize(request, &config.http).await.map_err(connection)?;
     let failed = |error: reqwest::Error| failure(error, target.timeout);
@@ -59,7 +59,7 @@ async fn exchange(
         return Err(ScrapeFailure::Status(status));
     }
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let dialect = exposition::dialect_of(content_type);
+    let format = exposition::format_of(content_type);
     let limit = if config.body_size_limit > 0 { config.body_size_limit } else { BODY_BYTES_MAX };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -68,7 +68,7 @@ async fn exchange(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { body, dialect })
+    Ok(Answer { body, format })
 }
 
 fn failure(error: reqwest::Error, timeout: Duration) -> ScrapeFailure {

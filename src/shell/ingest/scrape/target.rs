@@ -191,6 +191,7 @@ pub(super) mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::config::ExpositionConfig;
     use crate::deliver::HttpConfig;
     use crate::series::{RelabelAction, RelabelRule};
 
@@ -207,6 +208,7 @@ pub(super) mod tests {
             sample_limit: 0,
             label_limit: 0,
             body_size_limit: 0,
+            exposition: ExpositionConfig::default(),
             http: HttpConfig::default(),
             static_targets: Vec::new(),
             file_discovery: Vec::new(),

@@ -99,6 +99,7 @@ impl Running {
             && known.http == config.http
             && known.body_size_limit == config.body_size_limit
             && (known.honor_labels, known.honor_timestamps) == (config.honor_labels, config.honor_timestamps)
+            && known.exposition == config.exposition
             && (known.sample_limit, known.label_limit) == (config.sample_limit, config.label_limit)
             && format!("{:?}", known.metric_relabel) == format!("{:?}", config.metric_relabel)
     }
@@ -148,7 +149,7 @@ impl Worker {
             };
             let took = self.services.clock.elapsed_since(started);
             let at = timetable.aligned(slot, began);
-            let answer = answer.as_ref().map(|answer| (answer.body.as_slice(), answer.dialect)).map_err(Clone::clone);
+            let answer = answer.as_ref().map(|answer| (answer.body.as_slice(), answer.format)).map_err(Clone::clone);
             let report = self.state.scraped(at, took, answer);
             span.in_scope(|| self.note(began, took, &report));
             self.hand_in(report.batch, trace).instrument(span).await;
