@@ -181,12 +181,39 @@ time_intervals:
   - {{name: early, time_intervals: [{{times: [{{start_time: '03:00', end_time: '03:15'}}]}}]}}
 "
     )
-    .replace("repeat_interval: 20m}", "repeat_interval: 4h, routes: [{matchers: [team=x], mute_time_intervals: [early]}]}");
+    .replace(
+        "repeat_interval: 20m}",
+        "repeat_interval: 4h, routes: [{matchers: [team=x], mute_time_intervals: [early]}]}",
+    );
     let rules = "
       - {alert: Down, expr: up == 0}
       - {alert: Slow, expr: slow == 1}
       - {alert: Odd, expr: slow == 1, labels: {team: x}}
 ";
     let samples = "up{instance=\"a\"} 1x2 0x7 1x12\nslow{instance=\"a\"} 0x2 1x14 0x5";
-    insta::assert_snapshot!(timeline_by(&main, Verbosity::Verbose, rules, samples), @"");
+    insta::assert_snapshot!(timeline_by(&main, Verbosity::Verbose, rules, samples), @r###"
+    2026-11-22T03:03:00Z  firing    Down{instance="a"} value 0
+    2026-11-22T03:03:00Z  firing    Slow{instance="a"} value 1
+    2026-11-22T03:03:00Z  firing    Odd{instance="a", team="x"} value 1
+    2026-11-22T03:03:30Z  withheld  team: inhibited, muted or silenced (group {}/{team="x"}:{alertname="Odd"}): {alertname="Odd", instance="a", team="x"} muted by early
+    2026-11-22T03:03:30Z  muted     team: {alertname="Odd", instance="a", team="x"} muted by early
+    2026-11-22T03:03:30Z  notify    team by console: 1 firing, group {alertname="Down"} (first notification)
+    2026-11-22T03:03:30Z  withheld  team: inhibited, muted or silenced (group {}:{alertname="Slow"}): {alertname="Slow", instance="a"} inhibited by {alertname="Down", instance="a"} (rule down)
+    2026-11-22T03:03:30Z  muted     team: {alertname="Slow", instance="a"} inhibited by {alertname="Down", instance="a"} (rule down)
+    2026-11-22T03:08:30Z  withheld  team: inhibited, muted or silenced (group {}/{team="x"}:{alertname="Odd"}): {alertname="Odd", instance="a", team="x"} muted by early
+    2026-11-22T03:08:30Z  withheld  team: already told, repeat interval not over (group {}:{alertname="Down"})
+    2026-11-22T03:08:30Z  withheld  team: inhibited, muted or silenced (group {}:{alertname="Slow"}): {alertname="Slow", instance="a"} inhibited by {alertname="Down", instance="a"} (rule down)
+    2026-11-22T03:11:00Z  resolved  Down{instance="a"}
+    2026-11-22T03:11:30Z  notify    team by console: 1 firing, group {alertname="Slow"} (first notification)
+    2026-11-22T03:13:30Z  withheld  team: inhibited, muted or silenced (group {}/{team="x"}:{alertname="Odd"}): {alertname="Odd", instance="a", team="x"} muted by early
+    2026-11-22T03:13:30Z  notify    team by console: 1 resolved, group {alertname="Down"} (all alerts resolved)
+    2026-11-22T03:15:00Z  notify    team by console: 1 firing, group {alertname="Odd"} (first notification)
+    2026-11-22T03:16:30Z  withheld  team: already told, repeat interval not over (group {}:{alertname="Slow"})
+    2026-11-22T03:18:00Z  resolved  Slow{instance="a"}
+    2026-11-22T03:18:00Z  resolved  Odd{instance="a", team="x"}
+    2026-11-22T03:20:00Z  notify    team by console: 1 resolved, group {alertname="Odd"} (all alerts resolved)
+    2026-11-22T03:21:30Z  notify    team by console: 1 resolved, group {alertname="Slow"} (all alerts resolved)
+
+    23m of samples, 72 evaluations (0 failed); fired: Down, Odd, Slow; notifications: 6
+    "###);
 }
