@@ -15,10 +15,10 @@ time_intervals:
 
 
 def amtool(bell, *words, fails=False, text=None):
-    command = ["amtool", f"--alertmanager.url={bell.url('/')}", *words]
+    command = ["amtool", "--no-version-check", f"--alertmanager.url={bell.url('/')}", *words]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)
     check((done.returncode != 0) == fails, lambda: f"{' '.join(command)}: {done.returncode} {done.stdout} {done.stderr}")
-    return done.stdout + done.stderr
+    return done.stdout
 
 
 def told(receivers, status):
@@ -85,6 +85,6 @@ def amtool_asks_for_the_configuration(stage):
     amtool(bell, "silence", "expire", "nobody", fails=True)
     for body in ('{}', '{"matchers":[],"startsAt":"x","endsAt":"y","createdBy":"","comment":""}'):
         equal(bell.ask("/api/v2/silences", "POST", body, {"Content-Type": "application/json"})[0], 400, f"status of {body}")
-    equal(bell.ask("/api/v2/alerts?filter=%7B")[0], 400, "status of a filter that is none")
+    equal(bell.ask("/api/v2/alerts?filter=a%3D~%22(%22")[0], 400, "status of a filter that is none")
     bell.stop()
 
