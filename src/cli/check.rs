@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::connection::{Connection, wait_for};
 use crate::config::{Checked, check};
 use crate::formats::{Batch, fixture};
 use crate::lint::{Knowledge, RecordedSeries, checks, find, lint};
@@ -46,6 +47,9 @@ pub struct CheckArgs {
     /// A running Watchbell or Prometheus to check the rules against, such as http://localhost:9090.
     #[arg(long, value_name = "URL", conflicts_with = "fixture")]
     pub url: Option<String>,
+    /// How the server is asked.
+    #[command(flatten)]
+    pub connection: Box<Connection>,
 }
 
 /// How problems are written.
@@ -118,7 +122,7 @@ fn remarks(args: &CheckArgs, checked: &Checked, clock: &Clock) -> anyhow::Result
     let run =
         |knowledge: &Knowledge<'_>| lint(&checked.rule_files, &checked.lint, knowledge, checked.diagnostics.clone());
     if let Some(url) = &args.url {
-        return ask(url, knowledge, clock, &run);
+        return ask(url, &args.connection, knowledge, clock, &run);
     }
     if args.fixture.is_empty() {
         return Ok(run(&knowledge));
@@ -140,17 +144,16 @@ fn remarks(args: &CheckArgs, checked: &Checked, clock: &Clock) -> anyhow::Result
 /// Checks against a server: asks what the checks want to know, until they want to know nothing more.
 fn ask(
     url: &str,
+    connection: &Connection,
     knowledge: Knowledge<'_>,
     clock: &Clock,
     run: &dyn Fn(&Knowledge<'_>) -> Vec<Diagnostic>,
 ) -> anyhow::Result<Vec<Diagnostic>> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let unanswered = || format!("cannot ask {url}");
-        let client = SeriesClient::new(url).await.with_context(unanswered)?;
+    let config = connection.config()?;
+    wait_for(async {
+        let client = SeriesClient::new(url, config, connection.timeout).await?;
         let at = clock.now();
-        let mut asked = client.begin(at).await.with_context(unanswered)?;
+        let mut asked = client.begin(at).await?;
         let retention = client.retention().await;
         let mut found = Vec::new();
         for _ in 0..ROUNDS_MAX {
@@ -164,12 +167,12 @@ fn ask(
                 series: Some(&asked),
             };
             found = run(&knowing);
-            if client.answer(&mut asked, at).await.with_context(unanswered)? == 0 {
+            if client.answer(&mut asked, at).await? == 0 {
                 break;
             }
         }
         Ok(found)
-    })
+    })?
 }
 
 fn show(checked: &Checked, format: CheckFormat) -> anyhow::Result<()> {

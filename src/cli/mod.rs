@@ -3,6 +3,7 @@
 //! Exit codes: 0 for success, 1 for a check that failed or a service that broke, 2 for a wrong call or bad files.
 
 pub mod check;
+mod connection;
 mod dry_run;
 mod fmt;
 mod query;

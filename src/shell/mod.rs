@@ -7,6 +7,7 @@ pub mod http_client;
 pub mod ingest;
 pub mod journal;
 pub mod notify;
+pub mod prometheus_client;
 pub mod reload;
 pub mod secret;
 pub mod series_client;

@@ -1,61 +1,32 @@
-//! Questions about samples to a running Watchbell or Prometheus, through its HTTP API.
+//! What the checks of rules want to know of the series of a running Watchbell or Prometheus.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::Value;
 
 use crate::deliver::HttpConfig;
 use crate::lint::{Answer, AskedSeries};
 use crate::model::{Labels, Sample, Timestamp, parse_duration, parse_value};
 
-use super::http_client::{HttpClientError, client, describe};
+use super::prometheus_client::{AskError, PrometheusClient};
 
-/// How long one request may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
-/// A server that cannot be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// The connection cannot be set up.
-    #[error(transparent)]
-    Client(#[from] HttpClientError),
-    /// No answer came.
-    #[error("{path}: {reason}")]
-    Request {
-        /// What was asked for.
-        path: &'static str,
-        /// What happened.
-        reason: String,
-    },
-    /// The answer says that it failed, or is none of this API.
-    #[error("{path}: {reason}")]
-    Answer {
-        /// What was asked for.
-        path: &'static str,
-        /// What the server says.
-        reason: String,
-    },
-}
-
-/// A server with Prometheus's HTTP API.
+/// A server that is asked for series.
 pub struct SeriesClient {
-    client: Client,
-    url: String,
+    client: PrometheusClient,
 }
 
 impl SeriesClient {
-    /// A client of the server at `url`, such as `http://localhost:9090`.
+    /// A client of the server at `url`, such as `http://localhost:9090`; each answer may take `timeout`.
     ///
     /// # Errors
     ///
     /// A client that cannot be built.
-    pub async fn new(url: &str) -> Result<SeriesClient, AskError> {
-        let client = client(&HttpConfig::default(), REQUEST_TIMEOUT).await?;
-        Ok(SeriesClient { client, url: url.trim_end_matches('/').to_owned() })
+    pub async fn new(url: &str, config: HttpConfig, timeout: Duration) -> Result<SeriesClient, AskError> {
+        Ok(SeriesClient { client: PrometheusClient::new(url, config, timeout, ANSWER_BYTES_MAX).await? })
     }
 
     /// The metrics' names and kinds; questions will be about `at`.
@@ -96,7 +67,7 @@ impl SeriesClient {
         for query in open {
             let answer = match self.get("/api/v1/query", &[("query", &query), ("time", &time)]).await {
                 Ok(data) => Some(series_of(&data)),
-                Err(AskError::Answer { .. }) => None,
+                Err(AskError::Refused { .. } | AskError::Foreign { .. } | AskError::TooLarge { .. }) => None,
                 Err(error) => return Err(error),
             };
             asked.answer(query, answer);
@@ -104,32 +75,8 @@ impl SeriesClient {
         Ok(count)
     }
 
-    /// The `data` of an answer.
-    async fn get(&self, path: &'static str, parameters: &[(&str, &str)]) -> Result<Value, AskError> {
-        let fail = |error: reqwest::Error| AskError::Request { path, reason: describe(error) };
-        let url = format!("{}{path}", self.url);
-        let request = if parameters.is_empty() { self.client.get(url) } else { self.client.post(url).form(parameters) };
-        let mut response = request.send().await.map_err(fail)?;
-        let status = response.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(fail)? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                let reason = format!("the answer is larger than {} MiB", ANSWER_BYTES_MAX >> 20);
-                return Err(AskError::Answer { path, reason });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let mut answer: Value = serde_json::from_slice(&body).map_err(|_| AskError::Answer {
-            path,
-            reason: format!("status {status}, and no answer of Prometheus's API"),
-        })?;
-        match answer.get("status").and_then(Value::as_str) {
-            Some("success") => Ok(answer.get_mut("data").map(Value::take).unwrap_or_default()),
-            _ => {
-                let reason = answer.get("error").and_then(Value::as_str).unwrap_or("no reason is given").to_owned();
-                Err(AskError::Answer { path, reason })
-            }
-        }
+    async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value, AskError> {
+        Ok(self.client.ask(path, parameters).await?.data.unwrap_or_default())
     }
 }
 

@@ -130,20 +130,21 @@ fn the_policy_of_the_main_file() {
     }
 }
 
-/// A server of Prometheus's API that knows one metric, in a thread that ends with the tests.
-fn server() -> SocketAddr {
+/// A server of Prometheus's API that knows one metric, in a thread that ends with the tests; it asks for `token` if there is one.
+fn server(token: Option<&'static str>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let mut reader = BufReader::new(stream);
-            let (mut request, mut length) = (String::new(), 0);
+            let (mut request, mut length, mut is_welcome) = (String::new(), 0, token.is_none());
             let _ = reader.read_line(&mut request);
             let mut line = String::new();
             while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
                 if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap_or(0);
                 }
+                is_welcome |= token.is_some_and(|token| line.trim_end().ends_with(&format!("Bearer {token}")));
                 line.clear();
             }
             let mut body = vec![0; length];
@@ -160,7 +161,10 @@ fn server() -> SocketAddr {
                 }
                 _ => r#"{"resultType":"vector","result":[]}"#.to_owned(),
             };
-            let answer = format!(r#"{{"status":"success","data":{data}}}"#);
+            let answer = match is_welcome {
+                true => format!(r#"{{"status":"success","data":{data}}}"#),
+                false => r#"{"status":"error","errorType":"unauthorized","error":"no token"}"#.to_owned(),
+            };
             let _ = write!(
                 reader.get_mut(),
                 "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
@@ -174,7 +178,7 @@ fn server() -> SocketAddr {
 #[test]
 fn against_a_running_server() {
     let rules = "groups:\n  - name: api\n    rules:\n      - alert: A\n        expr: rate(error_total[5m]) > 1\n      - alert: B\n        expr: errors_total > 5\n      - alert: C\n        expr: rate(errors_total[20s]) > 5\n";
-    let url = format!("http://{}", server());
+    let url = format!("http://{}", server(None));
     let found = ids(&[("rules.yml", rules)], &["rules.yml", "--url", &url]);
     let expected = [
         "series/no-metric warning",
@@ -184,4 +188,14 @@ fn against_a_running_server() {
         "promql/rate-range-too-short warning",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn against_a_server_that_asks_who_we_are() {
+    let rules = "groups:\n  - name: api\n    rules:\n      - alert: A\n        expr: rate(error_total[5m]) > 1\n";
+    let files = [("rules.yml", rules), ("token", "s3cret\n")];
+    let url = format!("http://{}", server(Some("s3cret")));
+    let (code, out) = check(&files, &["rules.yml", "--url", &url]);
+    assert_eq!(code, 2, "{out}");
+    assert_eq!(ids(&files, &["rules.yml", "--url", &url, "--token-file", "token"]), ["series/no-metric warning"]);
 }

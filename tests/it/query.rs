@@ -120,7 +120,7 @@ fn a_server_refuses_or_is_none() {
         (
             "404 Not Found",
             "<html>nothing here</html>",
-            "answers 404 Not Found, and not as Prometheus's API does: <html>nothing here",
+            "/api/v1/query answers 404 Not Found, and not as Prometheus's API does: <html>nothing here",
         ),
         (
             "200 OK",

@@ -72,21 +72,6 @@ fn text(value: f64) -> String {
     FloatForm::Api.text(value)
 }
 
-/// What a server answers.
-#[derive(Debug, Deserialize)]
-pub(super) struct Envelope {
-    pub(super) status: String,
-    pub(super) data: Option<Data>,
-    #[serde(rename = "errorType", default)]
-    pub(super) error_type: String,
-    #[serde(default)]
-    pub(super) error: String,
-    #[serde(default)]
-    pub(super) warnings: Vec<String>,
-    #[serde(default)]
-    pub(super) infos: Vec<String>,
-}
-
 /// The result of a query as a server sends it.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]

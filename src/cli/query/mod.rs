@@ -17,17 +17,20 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use regex::Regex;
 
+use super::connection::Connection;
 use crate::eval::{self, EvalError, Options, WarningLevel};
 use crate::formats::{Batch, fixture};
 use crate::lang::{Expr, parse};
 use crate::model::{Diagnostic, Severity, SourceFile, Timestamp, render_text};
 use crate::shell::clock::Clock;
+use crate::shell::prometheus_client::{Answered, AskError};
 use crate::sim::promql_script::Store;
 
 use answer::{Answer, Cell};
 use chart::{Chart, Line, draw};
-use remote::{Answered, Connection, Refused};
-use times::{Asked, Times, duration};
+use times::{Asked, Times};
+
+pub(super) use times::duration;
 
 /// The exit code of a query that failed.
 const FAILED: u8 = 1;
@@ -62,8 +65,9 @@ pub(super) struct QueryArgs {
     /// Samples to ask instead of a server; `now` is the time of the last one
     #[arg(long, value_name = "FILE")]
     fixture: Vec<PathBuf>,
-    #[command(flatten)]
-    connection: Box<Connection>,
+    /// The Watchbell or Prometheus that is asked (default http://localhost:9797)
+    #[arg(long, value_name = "URL", conflicts_with = "fixture", env = "WATCHBELL_URL")]
+    url: Option<String>,
     /// How the answer is written (default: a chart for ranges on a terminal, else a table)
     #[arg(long, short, value_enum)]
     format: Option<Format>,
@@ -76,6 +80,8 @@ pub(super) struct QueryArgs {
     /// The height of charts in characters (default: the terminal's)
     #[arg(long, value_name = "LINES")]
     height: Option<usize>,
+    #[command(flatten)]
+    connection: Box<Connection>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -187,19 +193,20 @@ fn over_the_wire(
     file: &Arc<SourceFile>,
 ) -> anyhow::Result<Outcome> {
     let times = asked.resolve(clock.now(), None)?;
-    match args.connection.ask(&args.expression, times) {
-        Ok(Answered { answer, warnings, infos }) => {
+    match remote::ask(args.url.as_deref(), &args.connection, &args.expression, times) {
+        Ok(Answered { data: answer, warnings, infos }) => {
             let warnings = warnings.iter().map(|text| remark(Severity::Warning, text, file));
             let problems = warnings.chain(infos.iter().map(|text| remark(Severity::Info, text, file))).collect();
-            Ok(Outcome { times, answer: Some(answer), problems })
+            Ok(Outcome { times, answer, problems })
         }
-        Err(error) => match error.downcast::<Refused>() {
-            Ok(refused) => {
-                let problem = Diagnostic::error("query/failed", refused.to_string());
+        Err(error) => match error.downcast::<AskError>() {
+            Ok(AskError::Refused { kind, text, .. }) => {
+                let problem = Diagnostic::error("query/failed", format!("{kind}: {text}"));
                 Ok(Outcome { times, answer: None, problems: vec![problem] })
             }
             // Nothing is wrong with the call: the server cannot be asked.
-            Err(error) => {
+            other => {
+                let error = other.map_or_else(|error| error, anyhow::Error::from);
                 eprintln!("error: {error:#}");
                 Ok(Outcome { times, answer: None, problems: Vec::new() })
             }

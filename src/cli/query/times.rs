@@ -102,7 +102,7 @@ fn time(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
 }
 
 /// Reads a duration, or a number of seconds.
-pub(super) fn duration(text: &str) -> anyhow::Result<Duration> {
+pub(in crate::cli) fn duration(text: &str) -> anyhow::Result<Duration> {
     if let Some(seconds) = parse_value(text).filter(|seconds| (0.0..1e10).contains(seconds)) {
         return Ok(Duration::from_millis((seconds * 1000.0).round() as u64));
     }

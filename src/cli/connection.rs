@@ -1,0 +1,84 @@
+//! How a server with Prometheus's API is reached: the options of all verbs that ask one.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::query::duration;
+use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
+
+/// How the server is asked.
+#[derive(Args, Debug)]
+pub struct Connection {
+    /// A file with the bearer token to send
+    #[arg(long, value_name = "FILE", help_heading = "Connection", conflicts_with = "user")]
+    token_file: Option<String>,
+    /// The user of basic authentication
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    user: Option<String>,
+    /// A file with the user's password
+    #[arg(long, value_name = "FILE", help_heading = "Connection", requires = "user")]
+    password_file: Option<String>,
+    /// A header to send, such as `X-Scope-OrgID: team`
+    #[arg(long, value_name = "NAME: VALUE", help_heading = "Connection")]
+    header: Vec<String>,
+    /// A file with the certificates to trust, instead of the machine's
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    ca_file: Option<String>,
+    /// Our certificate, for servers that ask for one
+    #[arg(long, value_name = "FILE", help_heading = "Connection", requires = "key_file")]
+    cert_file: Option<String>,
+    /// The certificate's key
+    #[arg(long, value_name = "FILE", help_heading = "Connection", requires = "cert_file")]
+    key_file: Option<String>,
+    /// Accept any certificate
+    #[arg(long, help_heading = "Connection")]
+    insecure: bool,
+    /// How long an answer may take
+    #[arg(long, value_name = "DURATION", help_heading = "Connection", default_value = "2m", value_parser = duration)]
+    pub(super) timeout: Duration,
+}
+
+impl Connection {
+    /// The options as a configuration.
+    ///
+    /// # Errors
+    ///
+    /// A header that is none.
+    pub(super) fn config(&self) -> anyhow::Result<HttpConfig> {
+        let mut headers = Vec::new();
+        for header in &self.header {
+            let (name, value) =
+                header.split_once(':').with_context(|| format!("--header: `{header}` is not `NAME: VALUE`"))?;
+            headers.push((name.trim().to_owned(), Secret::Value(value.trim().to_owned())));
+        }
+        let file = |path: &String| Secret::File(path.clone());
+        Ok(HttpConfig {
+            basic_auth: self
+                .user
+                .clone()
+                .map(|username| BasicAuth { username, password: self.password_file.as_ref().map(file) }),
+            authorization: self.token_file.as_ref().map(|path| ("Bearer".to_owned(), file(path))),
+            tls: TlsConfig {
+                ca_file: self.ca_file.clone(),
+                cert_file: self.cert_file.clone(),
+                key_file: self.key_file.clone(),
+                server_name: None,
+                insecure_skip_verify: self.insecure,
+            },
+            headers,
+            ..HttpConfig::default()
+        })
+    }
+}
+
+/// Waits for what a server answers.
+///
+/// # Errors
+///
+/// The runtime cannot be started.
+pub(super) fn wait_for<F: Future>(answer: F) -> anyhow::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the runtime")?.block_on(answer))
+}
