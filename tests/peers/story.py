@@ -10,13 +10,14 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import histograms, hostile, operated, paging, querying, receiving, reloading, restarting, scraping
+from stories import differing, histograms, hostile, operated, paging, querying, receiving, reloading, restarting, scraping
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
     paging.a_kill_between_firing_and_delivery,
     paging.prometheus_writes_to_watchbell,
     querying.prometheus_and_watchbell_answer_alike,
+    differing.prometheus_and_watchbell_evaluate_alike,
     histograms.native_histograms_come_both_ways,
     receiving.receivers_that_refuse,
     receiving.a_receiver_that_hangs_holds_up_nobody,
