@@ -1,8 +1,8 @@
 //! `relabel_configs` and `metric_relabel_configs`.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
-use crate::model::{is_label_name, nearest};
+use crate::model::{anchored_regex, is_label_name, nearest};
 use crate::series::{RelabelAction, RelabelRule};
 
 use super::yaml::{Fields, Node, Reader, shorten};
@@ -101,7 +101,7 @@ fn validate(fields: &Fields<'_>, rule: &RelabelRule) {
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build().map_err(|error| match error {
+    anchored_regex(pattern, REGEX_BYTES_MAX).map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
         other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     })

@@ -1,8 +1,8 @@
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
-use super::{Labels, is_label_name};
+use super::{Labels, anchored_regex, is_label_name};
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ const REGEX_BYTES_MAX: usize = 4 << 20;
 
 /// Compiles `pattern` as Prometheus does: RE2 syntax, anchored at both ends, `.` matching newlines.
 fn compile(pattern: &str) -> Result<Regex, MatcherError> {
-    RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build().map_err(|error| MatcherError {
+    anchored_regex(pattern, REGEX_BYTES_MAX).map_err(|error| MatcherError {
         pattern: pattern.to_owned(),
         reason: match error {
             regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),

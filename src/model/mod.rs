@@ -8,6 +8,7 @@ mod duration;
 mod histogram;
 mod labels;
 mod matcher;
+mod pattern;
 mod reason;
 mod sample;
 mod time;
@@ -25,6 +26,7 @@ pub use histogram::{
 };
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use pattern::{anchored_regex, free_regex};
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, format_value, is_stale, parse_value};
 pub use time::{Timestamp, rfc3339};

@@ -1,6 +1,8 @@
 //! The functions over text that rules and notifications share.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
+
+use crate::model::free_regex;
 
 use super::arguments::Arguments;
 use super::error::TemplateError;
@@ -42,9 +44,7 @@ fn lower(character: char) -> char {
 }
 
 fn compiled(pattern: &str) -> Result<Regex, TemplateError> {
-    RegexBuilder::new(pattern)
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
+    free_regex(pattern, REGEX_BYTES_MAX)
         .map_err(|error| TemplateError::new(format!("error parsing regexp {pattern:?}: {}", last_line(&error))))
 }
 

@@ -6,6 +6,7 @@ any step (see `Draw.range_text`): no sample and no step of a subquery lies on th
 
 import math
 import random
+import re
 import struct
 
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -18,6 +19,7 @@ BOUNDS = ("0.1", "0.5", "1", "2.5", "10", "+Inf")
 KNOWN = (
     ("ranges are closed on the left in 2.42, open since 3.0", "nothing lies on a border"),
     ("names are removed at once in 2.42, at the end in Watchbell: fewer label sets are the same", "FEWER_DUPLICATES"),
+    ("a second match is refused in Watchbell whether or not the comparison holds, in 2.42 if it holds for both", "FILTERED_MATCHES"),
     ("holt_winters is double_exponential_smoothing since 3.0", "RENAMED"),
     ("the extrapolation of a rate towards zero is bounded in another order", "counters stay far from zero"),
     ("functions, aggregators, modifiers and durations that 2.42 has not", "not drawn"),
@@ -26,11 +28,15 @@ KNOWN = (
     ("quantiles and fractions of native histograms interpolate exponentially since 3.0", "not drawn"),
     ("a comparison or a rank of values that differ in their last bit", "drawn over exact operands alone"),
     ("atan2 removes the name since 3.x", "1 * (...)"),
-    ("the deviation of values one of which is infinite or NaN is NaN since 3.0", "these are filtered out"),
-    ("last_over_time of native histograms is 0 in 2.42", "not drawn"),
+    ("the deviation of values one of which is infinite or NaN is NaN since 3.0; others are compensated", "these and times are filtered out"),
+    ("most functions of native histograms that are not of histograms alone are wrong in 2.42", "not drawn"),
+    ("which of equal values is of the first k is nowhere defined", "`Draw.distinct`"),
+    ("the calendar of NaN and the infinities is what the processor makes of them in 2.42, NaN in Watchbell", "these are filtered out"),
+    ("a function with a second argument over a range with @ moves the range in 2.42", "not drawn"),
     ("warnings and infos", "not compared"),
 )
 RENAMED = ("double_exponential_smoothing", "holt_winters")
+FILTERED_MATCHES = "multiple matches for labels"
 FEWER_DUPLICATES = "vector cannot contain metrics with the same labelset"
 
 
@@ -138,6 +144,23 @@ SMOOTH_OVER_TIME = ("avg_over_time", "sum_over_time", "stddev_over_time", "stdva
 COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
 
 
+def broken(noise, text):
+    """The text with a small fault, which may still be an expression."""
+    words = re.findall(r"\w+|\s+|[^\w\s]", text)
+    at = noise.randrange(len(words))
+    pick = noise.randrange(4)
+    if pick == 0:
+        del words[at]
+    elif pick == 1:
+        words.insert(at, noise.choice(words))
+    elif pick == 2:
+        words[at] = noise.choice(("(", ")", ",", "[5m]", "sum", "by", "1", "'x'", "offset", "-", "rate(", "bool", "and", "on", "{", "}", "@", "=~", "!"))
+    else:
+        other = noise.randrange(len(words))
+        words[at], words[other] = words[other], words[at]
+    return "".join(words)
+
+
 class Draw:
     """One random expression. `parts` are its vectors and scalars on the way, the shortest of which that differs tells most."""
 
@@ -233,12 +256,19 @@ class Draw:
         if pick < 0.6:
             return f"{self.noise.choice(('rate', 'increase', 'irate'))}({self.ranged(depth, phase, True, COUNTERS)})"
         if pick < 0.68:
-            return f"quantile_over_time({self.scalar(min(depth, 1), phase, True)}, {self.ranged(depth, phase, False)})"
+            return f"quantile_over_time({self.scalar(min(depth, 1), phase, True)}, {without_at(self.ranged(depth, phase, False))})"
         if pick < 0.74:
-            return f"predict_linear({self.ranged(depth, phase, True)}, {self.noise.choice(('60', '-30', '3600'))})"
+            return f"predict_linear({without_at(self.ranged(depth, phase, True))}, {self.noise.choice(('60', '-30', '3600'))})"
         if pick < 0.78:
             return f"double_exponential_smoothing({self.ranged(depth, phase, False)}, 0.{self.noise.randrange(1, 9)}, 0.{self.noise.randrange(1, 9)})"
         return f"{self.noise.choice(SMOOTH_OVER_TIME)}({self.ranged(depth, phase, False)})"
+
+    def distinct(self, phase):
+        """A vector no two values of which are equal, or nearly."""
+        memory = "memory" + self.matchers() + self.modifiers(phase)[0]
+        return self.noise.choice((
+            memory, f"-{memory}", f"max_over_time(memory[{self.range_text(phase)}])", f"rate(bytes_total[{self.range_text(phase)}])",
+            f"{memory} * memory", f"sum by {self.labels()} ({memory})", f"topk(4, {memory})", f"memory / limit{self.modifiers(phase)[0]}"))
 
     def labels(self):
         return f"({', '.join(self.noise.sample(LABELS, self.noise.choice((0, 1, 1, 2))))})"
@@ -250,6 +280,7 @@ class Draw:
         pick = self.noise.random()
         if pick < 0.15:
             head, inner = f"{self.noise.choice(('topk', 'bottomk'))}", True
+            operand = self.distinct(phase)
             argument = f"{self.noise.choice(('1', '2', '5', '0', '-1', '2.7'))}, "
         elif pick < 0.22:
             head, inner, argument = "count_values", True, f'"{self.noise.choice(("value", "job"))}", '
@@ -259,9 +290,10 @@ class Draw:
             head, inner, argument = self.noise.choice(("min", "max", "count", "group")), True, ""
         else:
             head, inner, argument = self.noise.choice(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "sum")), False, ""
-        operand = self.vector(depth, phase, inner)
+        if not head.endswith("k"):
+            operand = self.vector(depth, phase, inner)
         if head in ("stddev", "stdvar"):
-            operand = f"({operand}) > -Inf < Inf"
+            operand = f"({operand}) > -1e6 < 1e6"
         grouping = self.grouping()
         if self.noise.random() < 0.3:
             return f"{head}({argument}{operand}){grouping}"
@@ -331,7 +363,8 @@ class Draw:
         if exact or pick < 0.4:
             name = self.noise.choice(STEPPED)
             more = f", {self.noise.choice(('5', '0.5', '10', '-2'))}" if name == "round" and self.noise.random() < 0.6 else ""
-            return f"{name}({self.vector(depth, phase, True)}{more})"
+            operand = self.vector(depth, phase, True)
+            return f"{name}({operand}{more})" if name in ("ceil", "floor", "sgn", "round") else f"{name}(({operand}) > -1e12 < 1e12)"
         if pick < 0.55:
             low, high = self.scalar(depth, phase, False), self.scalar(depth, phase, False)
             arguments, name = self.noise.choice(((f", {low}", "clamp_min"), (f", {low}", "clamp_max"), (", -2, 3", "clamp"), (f", {low}, {high}", "clamp")))
@@ -371,8 +404,14 @@ NATIVE = (
     "histogram_count(native)", "histogram_sum(native)", "histogram_count(rate(native[{}]))", "histogram_sum(sum(increase(native[{}])))",
     "histogram_sum(native) / histogram_count(native)", "native{{job=~'a|b'}} + native", "count(native)", "min(histogram_sum(native))",
     "count_over_time(native[{}])", "timestamp(native)", "histogram_count(sum without (instance) (rate(native[{}])))",
-    "absent(native)", "label_replace(native, 'copy', '$1', 'job', '(.*)')", "present_over_time(native[{}])",
+    "absent(native)", "present_over_time(native[{}])",
 )
+
+
+def without_at(text):
+    """A range vector whose own `@`, if any, is gone."""
+    head, bracket, tail = text.rpartition("]")
+    return head + bracket + re.sub(r" @ (start\(\)|end\(\)|[0-9.]+)", "", tail)
 
 
 def native_expression(noise):

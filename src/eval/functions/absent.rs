@@ -1,7 +1,7 @@
 //! `absent` and `absent_over_time`.
 
 use crate::lang::{Call, Expr, ExprKind, Span};
-use crate::model::{Labels, METRIC_NAME, MatchOp};
+use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
 
 use super::super::error::EvalError;
 use super::super::evaluator::{Evaluator, unwrap_parens};
@@ -33,16 +33,21 @@ impl Evaluator<'_> {
     }
 }
 
-/// The labels that the selector `expr` demands by equality, those it speaks of twice left out.
+/// The labels that the selector `expr` demands by equality; one that a later matcher speaks of again is left out, one that
+/// only earlier matchers other than equality speak of is not.
 pub(in crate::eval) fn wanted_labels(expr: &Expr) -> Labels {
     let matchers = match &unwrap_parens(expr).kind {
         ExprKind::Selector(selector) => &selector.matchers,
         ExprKind::Range(range) => &range.selector.matchers,
         _ => return Labels::default(),
     };
-    let once = |name: &str| matchers.iter().filter(|matcher| matcher.name() == name).count() == 1;
-    let wanted = matchers
-        .iter()
-        .filter(|matcher| matcher.op() == MatchOp::Equal && matcher.name() != METRIC_NAME && once(matcher.name()));
-    Labels::from_pairs(wanted.map(|matcher| (matcher.name(), matcher.value())))
+    let is_wanted = |index: usize, matcher: &Matcher| {
+        let (before, after) = (&matchers[..index], &matchers[index + 1..]);
+        matcher.op() == MatchOp::Equal
+            && matcher.name() != METRIC_NAME
+            && !before.iter().any(|other| other.op() == MatchOp::Equal && other.name() == matcher.name())
+            && !after.iter().any(|other| other.name() == matcher.name())
+    };
+    let wanted = matchers.iter().enumerate().filter(|(index, matcher)| is_wanted(*index, matcher));
+    Labels::from_pairs(wanted.map(|(_, matcher)| (matcher.name(), matcher.value())))
 }

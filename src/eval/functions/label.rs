@@ -1,9 +1,7 @@
 //! `label_replace` and `label_join`.
 
-use regex::RegexBuilder;
-
 use crate::lang::{Call, Span};
-use crate::model::METRIC_NAME;
+use crate::model::{METRIC_NAME, anchored_regex};
 
 use super::super::error::EvalError;
 use super::super::evaluator::Evaluator;
@@ -23,7 +21,7 @@ impl Evaluator<'_> {
         let replacement = self.string(argument(call, 2, span)?, grid)?;
         let source = self.string(argument(call, 3, span)?, grid)?;
         let pattern = self.string(argument(call, 4, span)?, grid)?;
-        let compiled = RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build();
+        let compiled = anchored_regex(&pattern, REGEX_BYTES_MAX);
         let invalid = |_| {
             let text = format!("invalid regular expression in label_replace(): {pattern}");
             EvalError::parameter(text, &call.args[4].span)

@@ -49,13 +49,19 @@ fn sign(value: f64) -> f64 {
     }
 }
 
-/// The lesser, NaN if either is.
+/// The lesser: negative infinity if either is that, else NaN if either is.
 pub(super) fn least(left: f64, right: f64) -> f64 {
+    if left == f64::NEG_INFINITY || right == f64::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
     if left.is_nan() || right.is_nan() { f64::NAN } else { left.min(right) }
 }
 
-/// The greater, NaN if either is.
+/// The greater: infinity if either is that, else NaN if either is.
 pub(super) fn greatest(left: f64, right: f64) -> f64 {
+    if left == f64::INFINITY || right == f64::INFINITY {
+        return f64::INFINITY;
+    }
     if left.is_nan() || right.is_nan() { f64::NAN } else { left.max(right) }
 }
 

@@ -1,4 +1,8 @@
-"""Random expressions, asked of Debian's Prometheus and of Watchbell over the same samples."""
+"""Random expressions, asked of Debian's Prometheus and of Watchbell over the same samples.
+
+`WATCHBELL_SEEDS` is how many hundreds of them, `WATCHBELL_FIRST_SEED` where they begin, `WATCHBELL_DIFFERENCES` after how many
+differences to stop.
+"""
 
 import http.client
 import json
@@ -10,12 +14,12 @@ import time
 from urllib.parse import urlencode
 
 from configuration import GLOBAL
-from expressions import FEWER_DUPLICATES, RENAMED, SCRAPE_SECONDS, SCRAPES, Draw, native_expression, samples
+from expressions import FEWER_DUPLICATES, FILTERED_MATCHES, RENAMED, SCRAPE_SECONDS, SCRAPES, Draw, broken, native_expression, samples
 from stage import Watchbell, check, eventually, free_port, request
 
 from .hostile import WRITE, field, snappy, varint
 
-SEEDS = int(os.environ.get("WATCHBELL_SEEDS", "8"))
+SEEDS = int(os.environ.get("WATCHBELL_SEEDS", "40"))
 FIRST_SEED = int(os.environ.get("WATCHBELL_FIRST_SEED", "1"))
 EXPRESSIONS_PER_SEED = 100
 SERIES_PER_WRITE = 40
@@ -60,6 +64,9 @@ def tell(name, begin, both, outcomes, differences):
     form = {"start": moment, "end": end, "step": step} if is_range else {"time": moment}
     draw = Draw(name, begin + 600.5, end)
     text = native_expression(noise) if noise.random() < 0.04 else draw.expression()
+    if noise.random() < 0.05:
+        tell_broken(name, both, broken(noise, text), form, outcomes, differences)
+        return
     ordered = not is_range and text.startswith("sort")
     outcome, words = compare(both, text, form, ordered)
     outcomes[outcome] = outcomes.get(outcome, 0) + 1
@@ -73,6 +80,17 @@ def tell(name, begin, both, outcomes, differences):
     differences.append(f"seed {name}: {text}\n  at {form}\n  {words}")
 
 
+def tell_broken(name, both, text, form, outcomes, differences):
+    """What the older one takes, the newer one takes; what it refuses may be new. Values are left alone: they may lie on borders."""
+    path = "query_range" if "step" in form else "query"
+    ours, theirs = both[0].ask(path, {**form, "query": text}), both[1].ask(path, {**form, "query": text.replace(*RENAMED)})
+    is_fine = ours[0] in (200, 400, 422) and (ours[0] == theirs[0] or theirs[0] != 200)
+    outcome = "broken alike" if ours[0] == theirs[0] else "broken there alone" if is_fine else "differs"
+    outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    if not is_fine:
+        differences.append(f"seed {name}: {text}\n  at {form}\n  Watchbell: {str(ours)[:700]}\n  Prometheus: {str(theirs)[:700]}")
+
+
 def compare(both, text, form, ordered):
     """How the answers compare, and in words."""
     path = "query_range" if "step" in form else "query"
@@ -83,8 +101,11 @@ def compare(both, text, form, ordered):
         heads = [(status, body.get("status"), body.get("errorType")) for status, body in (ours, theirs)]
         if heads[0] == heads[1] and heads[0][0] in (400, 422):
             return "refused", words
-        is_known = ours[0] == 200 and FEWER_DUPLICATES in theirs[1].get("error", "")
-        return ("fewer duplicates" if is_known else "differs"), words
+        if ours[0] == 200 and FEWER_DUPLICATES in theirs[1].get("error", ""):
+            return "fewer duplicates", words
+        if theirs[0] == 200 and FILTERED_MATCHES in ours[1].get("error", ""):
+            return "filtered matches", words
+        return "differs", words
     left, right = ours[1]["data"], theirs[1]["data"]
     fault = difference(left, right, ordered)
     if fault:
