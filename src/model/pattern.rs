@@ -36,6 +36,8 @@ fn translated(pattern: &str) -> String {
         match char {
             '\\' => escape(&mut rest, &mut found),
             '[' => class(&mut rest, &mut found),
+            // Flags that set nothing.
+            '(' if rest.clone().take(2).eq(['?', ')']) => drop(rest.nth(1)),
             '{' if !is_repetition(rest.clone()) => found.push_str(r"\{"),
             other => found.push(other),
         }
@@ -183,6 +185,7 @@ mod tests {
             (r"\[\{\\", r"[{\", true),
             (r"\pL\x{41}", "\u{e9}A", true),
             ("(?i)ABC", "abc", true),
+            ("(?)a", "a", true),
         ] {
             let regex = anchored_regex(pattern, BYTES_MAX).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             assert_eq!(regex.is_match(text), expected, "{pattern} on {text:?}");
