@@ -330,7 +330,7 @@ class Draw:
 
     def arithmetic(self, depth, phase, exact):
         operator = self.noise.choice(("+", "-", "*") if exact else ("+", "-", "*", "/", "^", "atan2", "%"))
-        inner = exact or operator == "%"
+        inner = exact or operator in "%^"
         pick = self.noise.random()
         if pick < 0.1:
             return f"-({self.vector(depth, phase, inner)})"
