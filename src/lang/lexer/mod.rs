@@ -231,10 +231,19 @@ mod tests {
         ] {
             assert_eq!(kinds(text), [TokenKind::Number(value), TokenKind::End], "{text}");
         }
-        for (text, millis) in [("5m", 300_000), ("1h30m", 5_400_000), ("1y2w3d", 33_004_800_000), ("1ms", 1)] {
+        for (text, millis) in [
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("1y2w3d", 33_004_800_000),
+            ("106751d", 9_223_286_400_000),
+            ("1ms", 1),
+        ] {
             assert_eq!(kinds(text), [TokenKind::Duration(millis), TokenKind::End], "{text}");
         }
-        for text in ["1_", "1__0", "1._5", "1e", "1x", "0x", "1h30", "1m1h", "1..2", "1.5h", "1e999", "5mm", "400y"] {
+        for text in [
+            "1_", "1__0", "1._5", "1e", "1x", "0x", "1h30", "1m1h", "1..2", "1.5h", "1e999", "5mm", "400y", "106752d",
+            "999999d",
+        ] {
             let mut faults = Faults::default();
             tokens(text, &mut faults);
             assert!(!faults.is_empty(), "{text}");

@@ -97,7 +97,8 @@ fn plain(rest: &str) -> Option<(TokenKind, usize)> {
         b's' => 1000,
         b'm' => 60_000,
         b'h' => 3_600_000,
-        b'd' => 86_400_000,
+        // With a digit more they may be out of range.
+        b'd' if digits < DIGITS_MAX => 86_400_000,
         _ => return None,
     };
     ends(digits + 1).then_some((TokenKind::Duration(value * unit), digits + 1))
