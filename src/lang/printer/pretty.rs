@@ -19,6 +19,9 @@ pub fn pretty(expr: &Expr, width: usize) -> String {
     lay_out(expr, width, Placement::default())
 }
 
+/// How often a text is laid out until it stays as it is.
+const PASSES_MAX: usize = 8;
+
 /// Reads `text` and writes it as [`pretty`] does, with all its comments: those on lines of their own before what follows them,
 /// others at the end of the line of what they follow. Formatting the result again changes nothing.
 ///
@@ -26,6 +29,19 @@ pub fn pretty(expr: &Expr, width: usize) -> String {
 ///
 /// Those of [`parse`](crate::lang::parse).
 pub fn format(text: &str, width: usize) -> Result<String, ParseErrors> {
+    let mut formatted = formatted_once(text, width)?;
+    // A comment that has found its place may let lines be joined that it held apart.
+    for _ in 1..PASSES_MAX {
+        let again = formatted_once(&formatted, width)?;
+        if again == formatted {
+            break;
+        }
+        formatted = again;
+    }
+    Ok(formatted)
+}
+
+fn formatted_once(text: &str, width: usize) -> Result<String, ParseErrors> {
     let (expr, comments) = commented(text)?;
     Ok(lay_out(&expr, width, Placement::new(&expr, text, &comments)))
 }

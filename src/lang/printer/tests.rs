@@ -280,6 +280,15 @@ sum(rate(x[5m]))
 }
 
 #[test]
+fn a_comment_that_finds_another_place_is_settled_at_once() {
+    for (width, expected) in [(0, "1\n+\n66 #"), (40, "1 + 66 #"), (100, "1 + 66 #")] {
+        let settled = format("1++#\n66", width).expect("valid");
+        assert_eq!(settled, expected, "{width}");
+        assert_eq!(format(&settled, width).as_deref(), Ok(settled.as_str()));
+    }
+}
+
+#[test]
 fn comments_have_their_places() {
     for (text, expected) in [
         ("# why\nup == 0 # down\n# end", "# why\nup == 0 # down\n# end"),
