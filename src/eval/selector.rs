@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::lang::{AtModifier, DurationExpr, RangeExtension, RangeSelector, Selector, Span, Subquery};
-use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartTime, Timestamp, is_stale};
+use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartTime, Timed, Timestamp, is_stale};
 
 use super::duration::{millis, positive_millis};
 use super::error::{EvalError, EvalErrorKind};
@@ -84,24 +84,6 @@ pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 
 fn start_of(starts: &[StartTime], at: Timestamp) -> Option<Timestamp> {
     starts.binary_search_by_key(&at, |start| start.at).ok().map(|index| starts[index].start)
-}
-
-/// A sample with its time.
-pub(super) trait Timed {
-    /// When it was observed.
-    fn at(&self) -> Timestamp;
-}
-
-impl Timed for Sample {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-}
-
-impl Timed for HistogramSample {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
 }
 
 /// Counts the samples until moments that mostly ascend, a few steps at a time.

@@ -13,6 +13,7 @@ mod pattern;
 mod reason;
 mod sample;
 mod time;
+mod timed;
 mod trace;
 
 pub use alert::{Alert, AlertStatus};
@@ -32,4 +33,5 @@ pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, is_stale, parse_value};
 pub use time::{Timestamp, rfc3339};
+pub use timed::Timed;
 pub use trace::TraceId;

@@ -219,7 +219,7 @@ impl Rest {
     }
 }
 
-fn insert<T: super::window::Timed>(window: &mut Window<T>, at: Timestamp, sample: T) {
+fn insert<T: crate::model::Timed + Clone>(window: &mut Window<T>, at: Timestamp, sample: T) {
     let (Ok(position) | Err(position)) = window.locate(at);
     window.insert(position, sample);
 }

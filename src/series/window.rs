@@ -1,30 +1,6 @@
 use std::mem::needs_drop;
 
-use crate::model::{HistogramSample, Sample, StartTime, Timestamp};
-
-/// What a [`Window`] holds: something of a moment.
-pub(super) trait Timed: Clone {
-    /// The moment.
-    fn at(&self) -> Timestamp;
-}
-
-impl Timed for Sample {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-}
-
-impl Timed for HistogramSample {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-}
-
-impl Timed for StartTime {
-    fn at(&self) -> Timestamp {
-        self.at
-    }
-}
+use crate::model::{Timed, Timestamp};
 
 /// The samples of one series: one contiguous run, strictly ascending in time.
 ///
@@ -43,7 +19,7 @@ impl<T> Default for Window<T> {
     }
 }
 
-impl<T: Timed> Window<T> {
+impl<T: Timed + Clone> Window<T> {
     /// All samples, oldest first.
     pub(super) fn samples(&self) -> &[T] {
         &self.buffer[self.head..]
@@ -149,7 +125,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::Histogram;
+    use crate::model::{Histogram, HistogramSample, Sample};
 
     fn sample(seconds: i64) -> Sample {
         Sample::new(Timestamp::from_seconds(seconds), seconds as f64)

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use crate::lang::RangeExtension;
-use crate::model::{CounterResetHint, Histogram, HistogramSample, Sample, Timestamp};
+use crate::model::{CounterResetHint, Histogram, HistogramSample, Sample, Timed, Timestamp};
 
 use super::super::grid::earlier;
 use super::super::row::Point;
-use super::super::selector::{Timed, Window, seconds_between};
+use super::super::selector::{Window, seconds_between};
 use super::rate::Kind;
 use super::rate_histogram::{add, is_gauge, subtract};
 use super::remark::{Remark, Remarks};
