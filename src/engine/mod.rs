@@ -6,8 +6,12 @@ mod input;
 mod keep;
 mod plan;
 mod record;
+mod replan;
+mod results;
+mod routing;
 mod silencing;
 mod state;
+mod telling;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};
 pub use event::{Event, EventKind, Notice};

@@ -123,6 +123,8 @@ pub enum Rendered {
     Email(Box<Mail>),
     /// A PagerDuty event without its routing key.
     Pagerduty(Box<PagerdutyEvent>),
+    /// The body of another service's request, laid out for people.
+    Request(String),
 }
 
 /// Renders without sending: for dry runs and tests.
@@ -152,7 +154,7 @@ pub fn render(
 impl fmt::Display for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = match self {
-            Rendered::Console(text) => return f.write_str(text),
+            Rendered::Console(text) | Rendered::Request(text) => return f.write_str(text),
             Rendered::Email(mail) => return write!(f, "{mail}"),
             Rendered::Webhook(payload) => serde_json::to_string_pretty(payload),
             Rendered::Slack(message) => serde_json::to_string_pretty(message),

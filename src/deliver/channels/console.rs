@@ -1,0 +1,5 @@
+//! Standard output.
+
+/// Lines on standard output.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConsoleConfig {}

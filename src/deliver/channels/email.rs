@@ -1,0 +1,48 @@
+//! Mail.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::deliver::{Secret, TlsConfig};
+
+/// Alertmanager's `email_config`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmailConfig {
+    /// The recipients, separated by commas; a template.
+    pub to: String,
+    /// The sender; a template.
+    pub from: String,
+    /// The server's host.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// The name we say in EHLO.
+    pub hello: String,
+    /// The user for AUTH; empty for none.
+    pub auth_username: String,
+    /// The password for PLAIN and LOGIN.
+    pub auth_password: Option<Secret>,
+    /// How the connection is protected.
+    pub security: SmtpSecurity,
+    /// TLS settings.
+    pub tls: TlsConfig,
+    /// The HTML body; a template; empty for none.
+    pub html: String,
+    /// The text body; a template; empty for none.
+    pub text: String,
+    /// Further headers, `Subject` included; the values are templates.
+    pub headers: BTreeMap<String, String>,
+    /// The time that an attempt may take.
+    pub timeout: Duration,
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Implicit,
+    /// STARTTLS, without which nothing is sent.
+    StarttlsRequired,
+    /// STARTTLS if the server offers it.
+    StarttlsIfOffered,
+}

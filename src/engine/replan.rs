@@ -1,0 +1,94 @@
+//! Taking over another plan: what stays, what moves, what ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::state::Call;
+use super::{Engine, EventKind, Plan, keep};
+use crate::model::{Alert, AlertStatus, Fingerprint, TraceId};
+use crate::route::RouteTree;
+use crate::rule::{ActiveAlert, AlertState, Rule, RuleId};
+
+impl Engine {
+    /// Takes over a plan: alerts of rules that stay keep their state, those of rules that moved follow them, those of
+    /// rules that are gone end; groups keep their timers.
+    pub(super) fn take_plan(&mut self, plan: Arc<Plan>, call: &mut Call<'_>) {
+        self.tree = RouteTree::new(&plan.route);
+        self.receivers = plan.receivers.iter().map(|receiver| (receiver.name.clone(), receiver.clone())).collect();
+        self.rules = plan
+            .groups
+            .iter()
+            .enumerate()
+            .flat_map(|(group, of)| of.rules.iter().enumerate().map(move |(index, rule)| (rule.id(), (group, index))))
+            .collect();
+        self.plan = plan;
+        self.health.retain(|id, _| self.rules.contains_key(id));
+        let gone: Vec<RuleId> = self.states.keys().filter(|id| self.alerting_rule(**id).is_none()).copied().collect();
+        for id in gone {
+            self.retire(id, call);
+        }
+        self.reconcile(call);
+        self.groups.set_muting(&self.plan.inhibit_rules, &self.plan.time_intervals, call.now);
+        self.groups.reroute(&self.tree, call.now);
+        for group in self.groups.iter() {
+            call.persist(keep::group(group));
+        }
+        let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();
+        self.forget_alerts(all, call);
+    }
+
+    /// Makes the routed alerts agree with what the rules say fires: after a change of rules or of the external labels, and
+    /// where the records of one decision were written in part.
+    pub(super) fn reconcile(&mut self, call: &mut Call<'_>) {
+        let mut sources: BTreeMap<Fingerprint, BTreeSet<RuleId>> = BTreeMap::new();
+        let mut unrouted: Vec<Alert> = Vec::new();
+        for (id, state) in &self.states {
+            for (_, alert) in state.alerts().filter(|(_, alert)| alert.state == AlertState::Firing) {
+                let fingerprint = self.routed_labels(alert).fingerprint();
+                let known = self.groups.alert(fingerprint);
+                if known.is_none_or(|known| known.status(call.now) == AlertStatus::Resolved) {
+                    unrouted.push(self.routed(alert, call.now));
+                }
+                sources.entry(fingerprint).or_default().insert(*id);
+            }
+        }
+        let is_over = |alert: &&Alert| alert.ends_at.is_none() && !sources.contains_key(&alert.fingerprint());
+        let over: Vec<Alert> = self.groups.alerts().filter(is_over).cloned().collect();
+        let now = call.now;
+        let ended = over.into_iter().map(|alert| Alert { ends_at: Some(now), updated_at: now, ..alert });
+        for alert in ended.chain(unrouted) {
+            call.persist(keep::routed(&alert));
+            self.groups.restore_alert(alert);
+        }
+        self.sources = sources;
+    }
+
+    /// The alerts of a rule that is gone go over to a rule of the same name that takes them for its own, or end.
+    pub(super) fn retire(&mut self, id: RuleId, call: &mut Call<'_>) {
+        let Some(state) = self.states.remove(&id) else { return };
+        let mut firing = 0;
+        for (fingerprint, alert) in state.alerts() {
+            match self.heir(alert) {
+                Some(heir) => {
+                    call.persist(keep::rule_alert(heir, alert));
+                    self.states.entry(heir).or_default().restore(alert.clone());
+                }
+                None => firing += usize::from(alert.state == AlertState::Firing),
+            }
+            call.persist(keep::rule_alert_gone(id, *fingerprint));
+        }
+        call.emit(TraceId::NONE, EventKind::RuleRemoved { firing });
+    }
+
+    /// A rule that has no state yet, with the alert's name: the file or group was renamed, or a label edited.
+    pub(super) fn heir(&self, alert: &ActiveAlert) -> Option<RuleId> {
+        let name = alert.labels.get(crate::model::ALERT_NAME);
+        let of_rule = |rule: &Rule| match rule {
+            Rule::Alerting(rule) if rule.alert == name && rule.carries(&alert.labels) => Some(rule.id),
+            _ => None,
+        };
+        let rules = self.plan.groups.iter().flat_map(|group| &group.rules);
+        let knows = |id: &RuleId| self.states.get(id).is_some_and(|state| state.knows(alert.labels.fingerprint()));
+        rules.filter_map(of_rule).find(|id| !knows(id))
+    }
+}
