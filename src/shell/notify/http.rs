@@ -1,11 +1,12 @@
-//! One POST: the request, the bounded answer, and what it means.
+//! One request: what is sent, the bounded answer, and what it means.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Action, Policy};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Method, StatusCode, Url};
 
 use super::text::{RenderError, cut, one_line};
 use crate::deliver::{HttpConfig, Outcome, TlsConfig};
@@ -26,7 +27,7 @@ const CLIENTS_MAX: usize = 64;
 /// The longest wait that `Retry-After` may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Posts, with one client per kind of connection.
+/// Sends, with one client per kind of connection.
 #[derive(Default)]
 pub(super) struct HttpSender {
     clients: Mutex<Vec<(ClientKey, Client)>>,
@@ -41,13 +42,70 @@ struct ClientKey {
     follow_redirects: bool,
 }
 
-/// A POST of JSON.
+/// A request; a POST of JSON unless it is changed.
 pub(super) struct Post<'a> {
-    pub(super) url: &'a str,
-    pub(super) http: &'a HttpConfig,
-    pub(super) timeout: Duration,
-    pub(super) headers: &'a [(&'static str, &'a str)],
-    pub(super) body: Vec<u8>,
+    url: &'a str,
+    http: &'a HttpConfig,
+    timeout: Duration,
+    method: Method,
+    content_type: Option<&'static str>,
+    headers: Vec<(&'static str, String)>,
+    secret_headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+#[allow(dead_code)]
+impl<'a> Post<'a> {
+    /// A POST of JSON (see [`json`]). The address is kept secret.
+    pub(super) fn json(url: &'a str, http: &'a HttpConfig, timeout: Duration, body: Vec<u8>) -> Self {
+        let content_type = Some("application/json");
+        let (headers, secret_headers) = (Vec::new(), Vec::new());
+        Post { url, http, timeout, method: Method::POST, content_type, headers, secret_headers, body }
+    }
+
+    /// A POST of a form: `pairs` as `application/x-www-form-urlencoded`.
+    pub(super) fn form(url: &'a str, http: &'a HttpConfig, timeout: Duration, pairs: &[(&str, &str)]) -> Self {
+        Post {
+            content_type: Some("application/x-www-form-urlencoded"),
+            ..Post::json(url, http, timeout, form(pairs).into_bytes())
+        }
+    }
+
+    /// A GET without a body.
+    pub(super) fn get(url: &'a str, http: &'a HttpConfig, timeout: Duration) -> Self {
+        Post { method: Method::GET, content_type: None, ..Post::json(url, http, timeout, Vec::new()) }
+    }
+
+    /// With another method.
+    pub(super) fn method(self, method: Method) -> Self {
+        Post { method, ..self }
+    }
+
+    /// With another `Content-Type`.
+    pub(super) fn content_type(self, content_type: &'static str) -> Self {
+        Post { content_type: Some(content_type), ..self }
+    }
+
+    /// With a header that may show.
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// With a header whose value must not show, nor the credentials after its scheme. An `Authorization` takes the
+    /// place of that of the connection.
+    pub(super) fn secret_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.secret_headers.push((name, value.into()));
+        self
+    }
+}
+
+/// `pairs` as `application/x-www-form-urlencoded`.
+#[allow(dead_code)]
+pub(super) fn form(pairs: &[(&str, &str)]) -> String {
+    let Ok(mut url) = Url::parse("http://form.invalid/") else { return String::new() };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
 }
 
 /// What came back.
@@ -58,11 +116,12 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Whether `body` is all of it.
     pub(super) complete: bool,
+    /// How long it asks us to wait, in a header or (if it is no success) in its JSON.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl HttpSender {
-    /// Posts once; what must not show is added to `hidden`.
+    /// Sends once; what must not show is added to `hidden`.
     ///
     /// # Errors
     ///
@@ -77,12 +136,23 @@ impl HttpSender {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| Outcome::Rejected { error: "the address is not an http or https URL".to_owned() })?;
-        let client = self.client(post.http).await.map_err(failed)?;
-        let mut request = client.post(url).timeout(post.timeout).header(CONTENT_TYPE, "application/json");
-        for (name, value) in post.headers {
+        let mut http = Cow::Borrowed(post.http);
+        if post.secret_headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            http = Cow::Owned(HttpConfig { authorization: None, basic_auth: None, ..post.http.clone() });
+        }
+        let client = self.client(&http).await.map_err(failed)?;
+        let mut request = client.request(post.method, url).timeout(post.timeout);
+        if let Some(content_type) = post.content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        for (_, value) in &post.secret_headers {
+            hidden.add(value);
+            hidden.add(value.split_once(' ').map_or("", |(_, credentials)| credentials));
+        }
+        for (name, value) in post.headers.iter().chain(&post.secret_headers) {
             request = request.header(*name, header_value(name, value).map_err(failed)?);
         }
-        let request = authorize_hiding(request, post.http, hidden).await.map_err(failed)?;
+        let request = authorize_hiding(request, &http, hidden).await.map_err(failed)?;
         match request.body(post.body).send().await {
             Ok(response) => Ok(read(response, now).await),
             Err(error) if error.is_builder() => Err(Outcome::Rejected { error: hidden.redact(&describe(error)) }),
@@ -154,6 +224,9 @@ async fn read(mut response: reqwest::Response, now: Timestamp) -> Answer {
             Err(_) => break,
         }
     }
+    if !answer.status.is_success() && answer.retry_after.is_none() {
+        answer.retry_after = retry_after_in(&answer.body);
+    }
     answer
 }
 
@@ -210,6 +283,13 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
+/// `retry_after` in the JSON of an answer, in seconds: Discord's at the top, Telegram's under `parameters`.
+fn retry_after_in(body: &[u8]) -> Option<Duration> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let seconds = body.get("retry_after").or_else(|| body.get("parameters")?.get("retry_after"))?.as_f64()?;
+    Some(Duration::try_from_secs_f64(seconds).ok()?.min(RETRY_AFTER_MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +314,32 @@ mod tests {
             assert_eq!(retry_after(&headers, now), expected, "{text}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn reads_retry_after_in_json() {
+        for (body, expected) in [
+            (r#"{"message": "You are being rate limited.", "retry_after": 0.65}"#, Some(Duration::from_millis(650))),
+            (r#"{"ok": false, "parameters": {"retry_after": 35}}"#, Some(Duration::from_secs(35))),
+            (r#"{"retry_after": 1e30}"#, None),
+            (r#"{"retry_after": 9e9}"#, Some(RETRY_AFTER_MAX)),
+            (r#"{"retry_after": -1}"#, None),
+            (r#"{"retry_after": "soon"}"#, None),
+            (r#"[{"retry_after": 1}]"#, None),
+            ("retry_after", None),
+        ] {
+            assert_eq!(retry_after_in(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn forms() {
+        for (pairs, expected) in [
+            (&[][..], ""),
+            (&[("a", "1"), ("b c", "ä&=+")][..], "a=1&b+c=%C3%A4%26%3D%2B"),
+            (&[("message", "line\nline"), ("empty", "")][..], "message=line%0Aline&empty="),
+        ] {
+            assert_eq!(form(pairs), expected);
+        }
     }
 }

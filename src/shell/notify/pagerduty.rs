@@ -178,13 +178,9 @@ async fn try_send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Result<Out
     let event = render(config, attempt.notification, &texts)?;
     let routing_key = texts.secret("routing_key", &reveal(&config.routing_key).await?)?;
     hidden.add(&routing_key);
-    let post = Post {
-        url: &texts.exact("url", &config.url)?,
-        http: &config.http,
-        timeout: limit(config.timeout),
-        headers: &[],
-        body: json(&Keyed { routing_key: &routing_key, event: &event })?,
-    };
+    let url = texts.exact("url", &config.url)?;
+    let body = json(&Keyed { routing_key: &routing_key, event: &event })?;
+    let post = Post::json(&url, &config.http, limit(config.timeout), body);
     let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
     Ok(answer.verdict(&hidden))
 }

@@ -187,7 +187,7 @@ async fn try_send(config: &SlackConfig, attempt: &Attempt<'_>) -> Result<Outcome
             (url.clone(), HttpConfig { authorization, basic_auth: None, ..config.http.clone() })
         }
     };
-    let post = Post { url: &url, http: &http, timeout: limit(config.timeout), headers: &[], body: json(&message)? };
+    let post = Post::json(&url, &http, limit(config.timeout), json(&message)?);
     let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
     Ok(verdict(&answer, matches!(config.target, SlackTarget::App { .. }), &hidden))
 }

@@ -86,13 +86,8 @@ async fn try_send(config: &WebhookConfig, attempt: &Attempt<'_>) -> Result<Outco
     let template = reveal(&config.url).await?;
     let url = texts.secret("url", &template)?;
     let payload = render(config, attempt.notification, texts.data());
-    let post = Post {
-        url: &url,
-        http: &config.http,
-        timeout: limit(config.timeout),
-        headers: &[("Idempotency-Key", attempt.idempotency_key)],
-        body: super::http::json(&payload)?,
-    };
+    let post = Post::json(&url, &config.http, limit(config.timeout), super::http::json(&payload)?)
+        .header("Idempotency-Key", attempt.idempotency_key);
     let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
     Ok(answer.verdict(&hidden))
 }
