@@ -1,5 +1,6 @@
 //! YAML -> tree -> compiled plan. Nothing here touches a disk: files come through [`Files`].
 
+mod access;
 mod check;
 mod document;
 mod expression;
@@ -25,6 +26,7 @@ mod time_intervals;
 mod written;
 mod yaml;
 
+pub use access::{Role, Roles};
 pub use check::{Checked, check};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};

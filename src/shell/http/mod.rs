@@ -1,10 +1,12 @@
 //! The HTTP interface: samples in, health and state out.
 
+mod actor;
 mod health;
 mod query;
 mod rules;
 mod v2;
 
+pub use actor::Actor;
 pub use query::Queries;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
+use tracing::info;
 
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
@@ -133,7 +136,8 @@ async fn targets(State(app): State<App>) -> impl IntoResponse {
     Json(json!({ "status": "success", "data": targets_json(&app.scraper.targets().await) }))
 }
 
-async fn reload(State(app): State<App>) -> Response {
+async fn reload(State(app): State<App>, actor: Actor) -> Response {
+    info!(%actor, "asked to read the configuration again");
     match app.reloader.reload().await {
         Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()).into_response(),
         Err(error @ ReloadError::Refused(_)) => {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
-use super::App;
+use super::{Actor, App};
 use crate::model::Timestamp;
 
 /// The largest body of a request in bytes.
