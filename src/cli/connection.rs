@@ -8,6 +8,9 @@ use clap::Args;
 use super::query::duration;
 use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
 
+/// The address of a service of this machine.
+pub(super) const LOCAL: &str = "http://localhost:9797";
+
 /// How the server is asked.
 #[derive(Args, Debug)]
 pub struct Connection {

@@ -6,6 +6,7 @@ pub mod check;
 mod connection;
 mod dry_run;
 mod fmt;
+mod history;
 mod query;
 mod serve;
 mod test;
@@ -55,6 +56,8 @@ enum Verb {
     DryRun(dry_run::DryRunArgs),
     /// Ask what an expression yields: over recorded samples, or a running Watchbell or Prometheus
     Query(query::QueryArgs),
+    /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
+    History(history::HistoryArgs),
     /// Run tests of expressions: scripts of what they yield
     Test(test::TestArgs),
 }
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Verb::Fmt(args) => fmt::run(args),
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
+        Verb::History(args) => history::run(args, &clock),
         Verb::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {

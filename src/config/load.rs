@@ -214,5 +214,6 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         evaluation_interval: main.rules.interval,
         limits: main.limits,
         query: main.query,
+        history: main.history,
     }
 }

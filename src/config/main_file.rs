@@ -11,7 +11,7 @@ use super::http::http_config;
 use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
-use super::plan::{HostSamples, Limits, QueryLimits};
+use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
 use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
@@ -60,6 +60,7 @@ pub(super) struct MainFile {
     pub(super) retention_floor: Duration,
     pub(super) limits: Limits,
     pub(super) query: QueryLimits,
+    pub(super) history: HistoryLimits,
     pub(super) lint: LintPolicy,
 }
 
@@ -84,6 +85,7 @@ impl Default for MainFile {
             retention_floor: RETENTION_FLOOR,
             limits: Limits::default(),
             query: QueryLimits::default(),
+            history: HistoryLimits::default(),
             lint: LintPolicy::default(),
         }
     }
@@ -130,6 +132,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
     main.query = query(&mut fields);
+    main.history = history(&mut fields);
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
     main.inhibit_rules = inhibit_rules(&mut fields);
@@ -280,6 +283,20 @@ fn query(fields: &mut Fields<'_>) -> QueryLimits {
         concurrency_max: inner.count("max_concurrency").unwrap_or(defaults.concurrency_max).max(1),
         samples_max: inner.count("max_samples").unwrap_or(defaults.samples_max),
         lookback: inner.positive_duration("lookback_delta").unwrap_or(defaults.lookback),
+    };
+    inner.finish();
+    limits
+}
+
+fn history(fields: &mut Fields<'_>) -> HistoryLimits {
+    let defaults = HistoryLimits::default();
+    let reader = fields.reader();
+    let Some(mut inner) = fields.take("history").and_then(|node| reader.fields(node, "`history`")) else {
+        return defaults;
+    };
+    let limits = HistoryLimits {
+        entries_max: inner.count("max_entries").unwrap_or(defaults.entries_max),
+        age_max: inner.positive_duration("max_age").unwrap_or(defaults.age_max),
     };
     inner.finish();
     limits

@@ -32,7 +32,7 @@ pub use format::{Edit, FormattedRules, format_rules};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};
 pub use load::{Environment, Loaded, load};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
-pub use plan::{HostSamples, Limits, Plan, QueryLimits};
+pub use plan::{HistoryLimits, HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;
 pub use scrape::{ExpositionConfig, FileDiscovery, ScrapeConfig, TargetGroup};
 pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};

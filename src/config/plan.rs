@@ -30,6 +30,8 @@ pub struct Plan {
     pub limits: Limits,
     /// The bounds of queries.
     pub query: QueryLimits,
+    /// How much of what happened is kept.
+    pub history: HistoryLimits,
 }
 
 impl Plan {
@@ -72,6 +74,22 @@ impl Default for Limits {
             labels_per_series_max: 100,
             label_bytes_max: 16 << 10,
         }
+    }
+}
+
+/// How much of what happened is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// The greatest number of entries.
+    pub entries_max: usize,
+    /// How long an entry is kept.
+    pub age_max: Duration,
+}
+
+impl Default for HistoryLimits {
+    /// 20,000 entries, 30 days.
+    fn default() -> Self {
+        HistoryLimits { entries_max: 20_000, age_max: Duration::from_secs(30 * 24 * 60 * 60) }
     }
 }
 

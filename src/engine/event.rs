@@ -1,16 +1,16 @@
 //! What happened and why, as data: logs, timelines and tests read these and nothing else.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::{Labels, Reason, Timestamp, TraceId, rfc3339};
+use crate::model::{Labels, Reason, Timestamp, TraceId, from_rfc3339, rfc3339};
 use crate::route::{SilenceState, SuppressedAlert, Withheld};
 use crate::rule::Change;
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// When; written as RFC 3339.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
     pub at: Timestamp,
     /// The batch of samples that it goes back to.
     pub trace: TraceId,
@@ -19,7 +19,7 @@ pub struct Event {
 }
 
 /// What can happen.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum EventKind {
     /// An alert changed.
@@ -61,7 +61,7 @@ pub enum EventKind {
         /// Why.
         reason: Withheld,
         /// The alerts that are inhibited, muted or silenced, up to a limit.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suppressed: Vec<SuppressedAlert>,
     },
     /// Alerts that fire were found inhibited, muted or silenced, which they were not at the last look, or for another reason.
@@ -86,7 +86,7 @@ pub enum EventKind {
         /// Why.
         comment: String,
         /// Its end; written as RFC 3339.
-        #[serde(serialize_with = "rfc3339")]
+        #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
         ends_at: Timestamp,
     },
     /// A notification was decided and written to the outbox.
@@ -101,7 +101,7 @@ pub enum EventKind {
         /// What went wrong.
         error: String,
         /// When it is tried again; written as RFC 3339.
-        #[serde(serialize_with = "rfc3339")]
+        #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
         next_attempt_at: Timestamp,
     },
     /// A notification is not tried any more.
@@ -114,8 +114,27 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// The value of `event` by which it is told apart when it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::Alert { .. } => "alert",
+            EventKind::RuleFailed { .. } => "rule_failed",
+            EventKind::RuleRecovered { .. } => "rule_recovered",
+            EventKind::RuleRemoved { .. } => "rule_removed",
+            EventKind::Withheld { .. } => "withheld",
+            EventKind::Suppressed { .. } => "suppressed",
+            EventKind::Silence { .. } => "silence",
+            EventKind::Queued(_) => "queued",
+            EventKind::Delivered(_) => "delivered",
+            EventKind::Retried { .. } => "retried",
+            EventKind::Abandoned { .. } => "abandoned",
+        }
+    }
+}
+
 /// A notification as events name it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notice {
     /// The number of its delivery.
     pub delivery: u64,

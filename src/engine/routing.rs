@@ -2,7 +2,7 @@
 
 use super::state::Call;
 use super::{Engine, keep};
-use crate::model::{Alert, AlertStatus, Labels, Timestamp};
+use crate::model::{ALERT_NAME, Alert, AlertStatus, Labels, Timestamp, push_percent_encoded};
 use crate::rule::{ActiveAlert, Change, RuleId};
 
 impl Engine {
@@ -75,16 +75,7 @@ impl Engine {
 
     pub(super) fn generator_url(&self, alert: &ActiveAlert) -> String {
         let mut url = format!("{}/api/v1/rules?rule_name[]=", self.plan.external_url.trim_end_matches('/'));
-        push_percent_encoded(alert.labels.get(crate::model::ALERT_NAME), &mut url);
+        push_percent_encoded(alert.labels.get(ALERT_NAME), &mut url);
         url
-    }
-}
-
-fn push_percent_encoded(text: &str, url: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
     }
 }

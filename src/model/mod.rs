@@ -10,6 +10,7 @@ mod histogram;
 mod labels;
 mod matcher;
 mod pattern;
+mod percent;
 mod reason;
 mod sample;
 mod time;
@@ -30,8 +31,9 @@ pub use histogram::{
 pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use pattern::{anchored_regex, expand_replacement, free_regex};
+pub use percent::push_percent_encoded;
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, is_stale, parse_value};
-pub use time::{Timestamp, rfc3339};
+pub use time::{Timestamp, from_rfc3339, rfc3339};
 pub use timed::Timed;
 pub use trace::TraceId;

@@ -68,6 +68,17 @@ pub fn rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S:
     serializer.collect_str(at)
 }
 
+/// For `deserialize_with`: reads what [`rfc3339`] wrote.
+///
+/// # Errors
+///
+/// A text that is no time.
+pub fn from_rfc3339<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    Timestamp::parse_rfc3339(&text)
+        .ok_or_else(|| serde::de::Error::custom("a time such as 2026-11-22T03:00:00Z is expected"))
+}
+
 /// Milliseconds of `duration`, saturating.
 fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

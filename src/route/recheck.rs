@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::muting::Suppression;
 use super::silence::Silence;
@@ -13,7 +13,7 @@ use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 const NAMED_MAX: usize = 50;
 
 /// An alert that fires and is not told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuppressedAlert {
     /// Its labels.
     pub labels: Labels,
@@ -21,7 +21,7 @@ pub struct SuppressedAlert {
     #[serde(flatten)]
     pub suppression: Suppression,
     /// The labels of the alert that inhibits it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inhibited_by: Option<Labels>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+pub mod history;
 pub mod http;
 pub mod http_client;
 pub mod ingest;

@@ -15,7 +15,7 @@ use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartT
 use crate::rule::{RuleId, next_evaluation};
 use crate::series::{Database, Limits, Querier, Retention};
 
-pub use timeline::{Timeline, Verbosity};
+pub use timeline::{Timeline, Verbosity, describe};
 
 /// How long the clock runs on after the last sample, so that waiting groups still notify.
 const RUN_ON: Duration = Duration::from_secs(5 * 60);

@@ -59,8 +59,9 @@ impl Timeline {
         let mut text = String::new();
         let show =
             |event: &&Event| verbosity == Verbosity::Verbose || !matches!(event.kind, EventKind::Withheld { .. });
-        for event in self.events.iter().filter(show) {
-            if let Some((word, detail)) = line(&event.kind) {
+        let tells = |event: &&Event| !matches!(event.kind, EventKind::Delivered(_) | EventKind::RuleRemoved { .. });
+        for event in self.events.iter().filter(show).filter(tells) {
+            if let Some((word, detail)) = describe(&event.kind) {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "{}  {word:<9} {detail}", event.at);
             }
@@ -79,7 +80,8 @@ impl Timeline {
     }
 }
 
-fn line(kind: &EventKind) -> Option<(&'static str, String)> {
+/// A word for what happened, and the rest; `None` for what is of no interest to people.
+pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
     Some(match kind {
         EventKind::Alert { labels, annotations, change, value } => {
             let word = match change {
@@ -109,7 +111,8 @@ fn line(kind: &EventKind) -> Option<(&'static str, String)> {
         }
         EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
         EventKind::RuleRecovered { rule } => ("works", rule.clone()),
-        EventKind::RuleRemoved { .. } | EventKind::Delivered(_) => return None,
+        EventKind::RuleRemoved { firing } => ("removed", format!("a rule; {firing} of its alerts were firing")),
+        EventKind::Delivered(notice) => ("sent", told(notice)),
         EventKind::Withheld { receiver, reason, group_key, suppressed, .. } => {
             let suppressed: Vec<String> = suppressed.iter().map(ToString::to_string).collect();
             let why = if suppressed.is_empty() { String::new() } else { format!(": {}", suppressed.join("; ")) };

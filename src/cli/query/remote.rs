@@ -3,12 +3,10 @@
 use super::answer::Answer;
 use super::json::Data;
 use super::times::Times;
-use crate::cli::connection::{Connection, wait_for};
+use crate::cli::connection::{Connection, LOCAL, wait_for};
 use crate::model::Timestamp;
 use crate::shell::prometheus_client::{Answered, AskError, PrometheusClient};
 
-/// The address of a service of this machine.
-const LOCAL: &str = "http://localhost:9797";
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 512 << 20;
 

@@ -2,6 +2,7 @@
 
 mod actor;
 mod health;
+mod history;
 mod query;
 mod rules;
 mod v2;
@@ -84,6 +85,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
         .route("/api/v1/rules", get(rules::rules))
         .route("/api/v1/alerts", get(rules::alerts))
         .route("/api/v1/targets", get(targets))
+        .route("/api/v1/history", get(history::history))
         .route("/api/v1/status/buildinfo", get(build_info))
         .merge(v2::routes())
         .with_state(app);
@@ -107,7 +109,7 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
 async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
-         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets\n\
+         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/v2/alerts  /api/v2/alerts/groups  /api/v2/receivers  /api/v2/status\n\

@@ -10,12 +10,14 @@ use tracing::{debug, error, info, warn};
 
 use super::sentinel::Sentinel;
 use super::status::Statuses;
+use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
-use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RuleView};
+use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RecordKind, RuleView};
 use crate::model::Timestamp;
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
+use crate::shell::history::{self, History};
 use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
 
@@ -42,6 +44,8 @@ enum Message {
     Input(Input),
     Result(RuleId, Box<Input>, SyncSender<RuleView>),
     Read(Box<dyn FnOnce(&Engine) + Send>),
+    History(u64, usize, Answer<Vec<Record>>),
+    KeepHistory(HistoryLimits),
     SetSilence(Box<SilenceDraft>, String, Answer<Result<String, SilenceError>>),
     ExpireSilence(String, Answer<Result<(), SilenceError>>),
     Stop,
@@ -136,6 +140,26 @@ impl Decider {
         done.await.map_err(|_| Stopping)
     }
 
+    /// The entries of the history whose numbers are below `number`, the latest first, at most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped, does not keep up, or its store cannot be read.
+    pub async fn history(&self, number: u64, limit: usize) -> Result<Vec<Record>, Stopping> {
+        let (answer, found) = tokio::sync::oneshot::channel();
+        self.queue.try_send(Message::History(number, limit, answer)).map_err(|_| Stopping)?;
+        found.await.map_err(|_| Stopping)
+    }
+
+    /// From now on keeps as much of the history as `limits` says.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub fn keep_history(&self, limits: HistoryLimits) -> Result<(), Stopping> {
+        self.queue.send(Message::KeepHistory(limits)).map_err(|_| Stopping)
+    }
+
     /// Lets the engine write what it has decided, and stop.
     pub fn stop(&self) {
         // An engine that has stopped already is what was asked for.
@@ -152,6 +176,8 @@ pub(super) struct Surround {
     pub store: Option<Box<dyn Store>>,
     /// Opens the store again after a failed write: it takes no further ones.
     pub reopen: Reopen,
+    /// What happened.
+    pub history: History,
     /// The folder of the snapshots from which a damaged store is restored.
     pub snapshots: PathBuf,
     /// The time.
@@ -265,6 +291,15 @@ impl Loop {
                 drop(answer.send(self.engine.rule_view(rule)));
             }
             Message::Read(read) => read(&self.engine),
+            Message::History(number, limit, answer) => {
+                let store = self.surround.store.as_ref();
+                match store.map(|store| store.below(RecordKind::Event, &history::before(number), limit)) {
+                    Some(Ok(records)) => drop(answer.send(records)),
+                    Some(Err(error)) => error!(%error, "the history cannot be read"),
+                    None => {}
+                }
+            }
+            Message::KeepHistory(limits) => self.surround.history.set_limits(limits),
             Message::SetSilence(draft, new_id, answer) => {
                 let planned = self.engine.plan_silence(now, &draft, &new_id);
                 self.engine.handle(now, Input::SetSilence { draft: *draft, new_id }, &mut self.pending);
@@ -300,7 +335,10 @@ impl Loop {
                 Effect::Emit(event) => events.push(event),
             }
         }
-        if !self.persist(&latest(records)) {
+        let now = self.surround.clock.now();
+        let mut records = latest(records);
+        records.extend(self.surround.history.note(now, events.iter().map(|event| &**event)));
+        if !self.persist(&records) {
             return false;
         }
         self.answers.drain(..).for_each(|answer| answer());

@@ -25,6 +25,7 @@ use crate::engine::{Effect, Engine};
 use crate::model::{Diagnostic, Timestamp, render_text};
 use crate::series::{Catalogue, Database};
 use crate::shell::clock::{Clock, Started};
+use crate::shell::history::History;
 use crate::shell::http;
 use crate::shell::ingest::{BodyLimits, Intake, Scraper};
 use crate::shell::journal::{Journal, JournalError, JournalLimits};
@@ -103,6 +104,7 @@ struct Restored {
     database: Database,
     catalogue: Catalogue,
     journal: Journal,
+    history: History,
 }
 
 /// Opens the store and the journal of `plan`, and brings the engine and the windows back to where they were.
@@ -116,6 +118,7 @@ fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     let mut catalogue = Catalogue::default();
     let (batches, samples) = replay(&journal_folder, &mut database, &mut catalogue, now - longest_window(plan))?;
     database.truncate(now);
+    let history = History::restore(plan.history, &opened.records);
     let mut effects = Vec::new();
     let (engine, errors) = Engine::restore(Arc::new(plan.engine.clone()), opened.records, now, &mut effects);
     for error in errors {
@@ -124,7 +127,7 @@ fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     let (pending, firing) = engine.alert_counts();
     let undelivered = engine.deliveries().count();
     info!(batches, samples, pending, firing, undelivered, "state restored");
-    Ok(Restored { store: Box::new(opened.store), engine, effects, database, catalogue, journal })
+    Ok(Restored { store: Box::new(opened.store), engine, effects, database, catalogue, journal, history })
 }
 
 /// The plan with what the command line says instead.
@@ -179,6 +182,7 @@ async fn start(
     let layout = StoreOptions::inside(plan.storage_path.as_ref());
     let surround = decider::Surround {
         store: Some(restored.store),
+        history: restored.history,
         snapshots: layout.snapshots.clone(),
         reopen: Box::new(move |now| SledStore::open(&layout, now)),
         clock: clock.clone(),

@@ -60,6 +60,7 @@ impl Swap {
             windows.write(|database| database.set_retention(retention(&swapped)));
             windows.keep_journal(longest_window(&swapped));
             // An engine that has stopped needs no plan.
+            let _ = decider.keep_history(swapped.history);
             let _ = decider.tell(Input::NewPlan(Arc::new(swapped.engine.clone())));
             evaluator.replace(swapped.engine.groups.clone(), surroundings(&swapped));
         });

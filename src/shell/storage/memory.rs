@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{Store, StoreError, check, put, split_key, stored_key};
-use crate::engine::Record;
+use crate::engine::{Record, RecordKind};
 
 /// Keeps records for as long as it lives, for rehearsals and tests.
 #[derive(Clone, Debug, Default)]
@@ -29,12 +29,19 @@ impl Store for MemoryStore {
     }
 
     fn load(&self) -> Result<Vec<Record>, StoreError> {
-        let record =
-            |(stored, value): (&Vec<u8>, &Vec<u8>)| split_key(stored).map(|(kind, key)| put(kind, key, value.clone()));
         Ok(self.records.iter().filter_map(record).collect())
+    }
+
+    fn below(&self, kind: RecordKind, key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
+        let found = self.records.range(stored_key(kind, &[])..stored_key(kind, key)).rev().take(limit);
+        Ok(found.filter_map(record).collect())
     }
 
     fn size_bytes(&self) -> u64 {
         self.records.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
     }
+}
+
+fn record((stored, value): (&Vec<u8>, &Vec<u8>)) -> Option<Record> {
+    split_key(stored).map(|(kind, key)| put(kind, key, value.clone()))
 }

@@ -44,6 +44,13 @@ pub trait Store: Send {
     /// A failing disk or damaged data.
     fn load(&self) -> Result<Vec<Record>, StoreError>;
 
+    /// The records of `kind` whose keys are below `key`, the highest first, at most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::load`].
+    fn below(&self, kind: RecordKind, key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError>;
+
     /// The number of the last write; goes up by one with each.
     fn sequence(&self) -> u64;
 

@@ -245,6 +245,22 @@ impl SledStore {
         Ok(true)
     }
 
+    /// The records among `entries`.
+    fn read_all(
+        &self,
+        entries: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let read = || {
+            let mut records = Vec::new();
+            for entry in entries {
+                let (key, stored) = entry.map_err(failure)?;
+                records.extend(self.read(&key, &stored)?);
+            }
+            Ok(records)
+        };
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(damaged(text_of(&*panic))))
+    }
+
     /// The record that is stored under `key`; `None` for what is the store's own.
     fn read(&self, key: &[u8], stored: &[u8]) -> Result<Option<Record>, StoreError> {
         if key.starts_with(PART_PREFIX) {
@@ -287,15 +303,11 @@ impl Store for SledStore {
     }
 
     fn load(&self) -> Result<Vec<Record>, StoreError> {
-        let read = || {
-            let mut records = Vec::new();
-            for entry in self.tree.iter() {
-                let (key, stored) = entry.map_err(failure)?;
-                records.extend(self.read(&key, &stored)?);
-            }
-            Ok(records)
-        };
-        catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| Err(damaged(text_of(&*panic))))
+        self.read_all(self.tree.iter())
+    }
+
+    fn below(&self, kind: RecordKind, key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.read_all(self.tree.range(stored_key(kind, &[])..stored_key(kind, key)).rev().take(limit))
     }
 
     fn size_bytes(&self) -> u64 {
