@@ -12,7 +12,7 @@ pub use crate::model::Reason;
 pub use bound::{ALERTS_MAX, ANNOTATION_BYTES_MAX, BYTES_MAX, Bounded};
 pub use channels::*;
 pub use connection::{BasicAuth, HttpConfig, TlsConfig};
-pub use notification::{Notification, Outcome};
+pub use notification::{Notification, Outcome, REFERENCE_BYTES_MAX};
 pub use outbox::{DELIVERY_AGE_MAX, Delivery, Outbox, Settled};
 pub use receiver::{Channel, Integration, Receiver};
 pub use secret::Secret;

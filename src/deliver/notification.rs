@@ -106,12 +106,20 @@ fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Labels {
     Labels::from_pairs(kept)
 }
 
+/// How long the reference of a message may be, in bytes; longer ones are not kept.
+pub const REFERENCE_BYTES_MAX: usize = 1 << 10;
+
 /// How an attempt at sending ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The other side has taken it.
     Delivered,
+    /// The other side has taken it, and names what later notifications of the group can change or answer to.
+    DeliveredAs {
+        /// How the sender finds it again: its own notation, at most [`REFERENCE_BYTES_MAX`]; no secrets.
+        reference: String,
+    },
     /// It may work later: no connection, a time-out, 429, 5xx.
     Retry {
         /// What went wrong; no secrets.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Notification, Outcome};
+use super::{Notification, Outcome, REFERENCE_BYTES_MAX};
 use crate::model::Timestamp;
 
 /// The wait before the second attempt.
@@ -45,6 +45,27 @@ pub struct Delivery {
     /// Until when the receiver asked us to leave it alone (`Retry-After`).
     #[serde(default)]
     pub asked_until: Option<Timestamp>,
+    /// The message that stands for the group at its receiver, as [`Outcome::DeliveredAs`] named it: the newest when it is
+    /// handed out, the one just sent when it has arrived.
+    #[serde(skip)]
+    pub reference: Option<String>,
+}
+
+impl Delivery {
+    /// A delivery that is due at once.
+    pub fn new(number: u64, key: String, notification: Notification, now: Timestamp) -> Delivery {
+        Delivery {
+            number,
+            key,
+            notification,
+            attempts: 0,
+            next_attempt_at: now,
+            created_at: now,
+            last_error: None,
+            asked_until: None,
+            reference: None,
+        }
+    }
 }
 
 /// What became of a delivery after an attempt.
@@ -135,16 +156,7 @@ impl Outbox {
     pub fn enqueue(&mut self, now: Timestamp, notification: Notification) -> Delivery {
         let number = self.last_number + 1;
         let key = idempotency_key(number, now, &notification);
-        let delivery = Delivery {
-            number,
-            key,
-            notification,
-            attempts: 0,
-            next_attempt_at: now,
-            created_at: now,
-            last_error: None,
-            asked_until: None,
-        };
+        let delivery = Delivery::new(number, key, notification, now);
         self.restore(delivery.clone());
         delivery
     }
@@ -240,6 +252,10 @@ impl Outbox {
         delivery.attempts = delivery.attempts.saturating_add(1);
         match outcome {
             Outcome::Delivered => self.remove(number).map_or(Settled::Unknown, Settled::Delivered),
+            Outcome::DeliveredAs { reference } => {
+                delivery.reference = Some(reference).filter(|reference| reference.len() <= REFERENCE_BYTES_MAX);
+                self.remove(number).map_or(Settled::Unknown, Settled::Delivered)
+            }
             Outcome::Rejected { error } => {
                 delivery.last_error = Some(error);
                 self.remove(number).map_or(Settled::Unknown, Settled::Abandoned)

@@ -25,7 +25,9 @@ impl Engine {
             if due.is_empty() {
                 break;
             }
-            for delivery in due {
+            for mut delivery in due {
+                let target = (delivery.notification.receiver.clone(), delivery.notification.integration);
+                delivery.reference = self.groups.reference(&delivery.notification.group_key, &target);
                 match self.still_configured(&delivery.notification) {
                     true => call.out.push(Effect::Send(Box::new(delivery))),
                     false => {
@@ -98,6 +100,9 @@ impl Engine {
         };
         let Delivery { notification, .. } = &delivery;
         let target = (notification.receiver.clone(), notification.integration);
+        if let Some(reference) = delivery.reference.as_ref().filter(|_| delivered) {
+            self.groups.note_reference(&notification.group_key, &target, reference);
+        }
         self.groups.note_settled(&notification.group_key, &target, number, delivered);
         let notice = notice(&delivery);
         let kind = match delivered {

@@ -101,6 +101,9 @@ pub struct Ledger {
     pub told: Option<Told>,
     /// What was decided and is not yet delivered, oldest first, by the number of its delivery.
     pub waiting: VecDeque<(u64, Told)>,
+    /// The message that stands for the group there, if the channel names one: what comes next changes it or answers to it.
+    #[serde(default)]
+    pub reference: Option<String>,
 }
 
 impl Ledger {
@@ -136,6 +139,14 @@ impl Ledger {
             told.firing.retain(|alert| !known.contains(alert));
             told.hushed.retain(|alert| !known.contains(alert));
             told.resolved.extend(known);
+        }
+        self.drop_ended_reference();
+    }
+
+    /// Forgets the message once it knows of nothing that fires: what fires next begins a new one.
+    pub(super) fn drop_ended_reference(&mut self) {
+        if self.told.as_ref().is_some_and(|told| told.firing.is_empty() && told.hushed.is_empty()) {
+            self.reference = None;
         }
     }
 }

@@ -202,6 +202,19 @@ impl Groups {
         let Some(position) = ledger.waiting.iter().position(|(waiting, _)| *waiting == number) else { return };
         if let Some((_, told)) = ledger.waiting.remove(position).filter(|_| delivered) {
             ledger.told = Some(told);
+            ledger.drop_ended_reference();
+        }
+    }
+
+    /// The message that stands for the group at `target`, until all its alerts have ended.
+    pub fn reference(&self, group_key: &str, target: &Target) -> Option<String> {
+        self.groups.get(group_key)?.ledger.get(target)?.reference.clone()
+    }
+
+    /// Notes which message stands for the group at `target`; called before the delivery is settled.
+    pub fn note_reference(&mut self, group_key: &str, target: &Target, reference: &str) {
+        if let Some(ledger) = self.groups.get_mut(group_key).and_then(|group| group.ledger.get_mut(target)) {
+            ledger.reference = Some(reference.to_owned());
         }
     }
 

@@ -117,6 +117,8 @@ struct World {
     known: BTreeMap<Lane, BTreeMap<Fingerprint, (AlertStatus, Labels)>>,
     contents: HashMap<String, Notification>,
     arrived: BTreeSet<String>,
+    /// The reference that stands for each lane by what arrived since all is calm; `None` once nothing of it fires.
+    references: BTreeMap<Lane, Option<String>>,
     /// Every effect as text.
     history: Vec<String>,
 }
@@ -139,6 +141,7 @@ impl World {
             known: BTreeMap::new(),
             contents: HashMap::new(),
             arrived: BTreeSet::new(),
+            references: BTreeMap::new(),
             history: Vec::new(),
         }
     }
@@ -172,7 +175,17 @@ impl World {
             let lane = lane(&delivery);
             let same_lane = self.under_way.values().any(|other| self::lane(other) == lane);
             assert!(!same_lane, "a lane has one attempt under way");
+            self.check_reference(&lane, delivery.reference.as_ref());
             self.under_way.insert(delivery.number, *delivery);
+        }
+    }
+
+    /// A delivery refers to what stands for its lane, as long as something of it fires.
+    fn check_reference(&self, lane: &Lane, reference: Option<&String>) {
+        assert!(reference.is_none_or(|reference| self.arrived.contains(reference)), "{lane:?}");
+        // The ends that the quiet one does not want are not seen from here.
+        if let Some(standing) = self.references.get(lane).filter(|_| lane.1 != "quiet") {
+            assert_eq!(reference, standing.as_ref(), "{lane:?}");
         }
     }
 
@@ -267,14 +280,26 @@ impl World {
             let Some(delivery) = self.under_way.remove(&number) else { continue };
             let after = (self.chance.one_in(4)).then_some(Duration::from_secs(90));
             let outcome = match self.chance.next(10) {
-                _ if self.receivers_work => Outcome::Delivered,
-                0..4 => Outcome::Delivered,
+                0 => Outcome::Delivered,
+                _ if self.receivers_work => Outcome::DeliveredAs { reference: delivery.key.clone() },
+                1..4 => Outcome::DeliveredAs { reference: delivery.key.clone() },
                 // What it took once, with the answer lost in a crash, it does not refuse.
                 9 if !self.arrived.contains(&delivery.key) => Outcome::Rejected { error: "refused".to_owned() },
                 _ => Outcome::Retry { error: "not now".to_owned(), after },
             };
-            if outcome == Outcome::Delivered {
+            if matches!(outcome, Outcome::Delivered | Outcome::DeliveredAs { .. }) {
                 self.arrive(&delivery);
+            }
+            if let Outcome::DeliveredAs { reference } = &outcome {
+                self.references.insert(lane(&delivery), Some(reference.clone()));
+            }
+            let known = self.known.get(&lane(&delivery)).into_iter().flat_map(BTreeMap::values);
+            if !known.into_iter().any(|(status, _)| *status == AlertStatus::Firing) {
+                self.references.insert(lane(&delivery), None);
+            }
+            if self.crashes {
+                // The answer may be lost.
+                self.references.clear();
             }
             self.handle(Input::Attempted { number, outcome });
         }
@@ -396,6 +421,7 @@ impl World {
             }
         }
         (self.receivers_work, self.crashes) = (true, false);
+        self.references.clear();
         self.lost.clear();
         for _ in 0..60 {
             self.step(60);

@@ -1,6 +1,8 @@
 //! `slack_configs` and their defaults in `global`.
 
-use crate::deliver::{Channel, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget};
+use crate::deliver::{
+    Channel, SLACK_BLOCKS_MAX, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
+};
 
 use super::{ChannelDefaults, Fields, Node, Reader, check_url, connection, timeout};
 
@@ -37,9 +39,17 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     if matches!(target, Some(SlackTarget::App { .. })) && channel.is_empty() {
         fields.missing("channel");
     }
-    if fields.flag("update_message") == Some(true) {
-        fields.error_at("update_message", "config/unsupported", "`update_message` is not supported yet");
-    }
+    let is_webhook = matches!(target, Some(SlackTarget::Webhook(_)));
+    let mut for_apps = |name| {
+        let wanted = fields.flag(name).unwrap_or(false);
+        if wanted && is_webhook {
+            let message = format!("`{name}` needs an app (`app_token`): a webhook does not say which message it made");
+            fields.error_at(name, "config/slack", message);
+        }
+        wanted
+    };
+    let (update_message, thread_replies) = (for_apps("update_message"), for_apps("thread_replies"));
+    let blocks = blocks(fields);
     let config = SlackConfig {
         channel,
         username: fields.template_or("username", r#"{{ template "slack.default.username" . }}"#),
@@ -61,6 +71,9 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         link_names: fields.flag("link_names").unwrap_or(false),
         mrkdwn_in: mrkdwn_in(fields),
         actions: fields.list("actions").iter().filter_map(|node| action(reader, node)).collect(),
+        blocks,
+        update_message,
+        thread_replies,
         timeout: timeout(fields),
         http: connection(fields, defaults),
         target: target?,
@@ -91,6 +104,26 @@ fn target(fields: &mut Fields<'_>, defaults: &SlackDefaults) -> Option<SlackTarg
             }
         },
     }
+}
+
+/// Block Kit blocks as they are, each with its `type`; the buttons need one of [`SLACK_BLOCKS_MAX`].
+fn blocks(fields: &mut Fields<'_>) -> Vec<serde_json::Value> {
+    let reader = fields.reader();
+    let nodes = fields.list("blocks");
+    let max = SLACK_BLOCKS_MAX - usize::from(!fields.list("actions").is_empty());
+    if nodes.len() > max {
+        let message =
+            format!("Slack takes {SLACK_BLOCKS_MAX} blocks, that of the actions included; here are {}", nodes.len());
+        fields.error_at("blocks", "config/slack", message);
+    }
+    let mut blocks = Vec::new();
+    for node in nodes {
+        if !reader.entries(node, "a block of a Slack message").iter().any(|entry| entry.key == "type") {
+            reader.error("config/slack", &node.span, "a block of a Slack message needs the field `type`");
+        }
+        blocks.push(reader.template_tree(node));
+    }
+    blocks
 }
 
 fn mrkdwn_in(fields: &mut Fields<'_>) -> Vec<String> {

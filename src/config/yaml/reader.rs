@@ -6,6 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use granit_parser::ScalarStyle;
+use serde_json::{Number, Value};
+
 use crate::model::{Diagnostic, Labels, METRIC_NAME, SourceFile, is_label_name, parse_duration};
 
 use super::{Entry, Fields, Node, NodeKind, Scalar, file_range};
@@ -189,6 +192,30 @@ impl<'e> Reader<'e> {
         Fields { reader: self, entries: &[], span: 0..0, what, known: Vec::new(), refused: Vec::new() }
     }
 
+    /// Any value as JSON; its texts and keys are noted as templates. Only what is written without quotes can be a number,
+    /// `true` or `false`.
+    pub(in crate::config) fn template_tree(&self, node: &Node) -> Value {
+        match &node.kind {
+            NodeKind::Null => Value::Null,
+            NodeKind::Scalar(scalar) => {
+                let typed = if scalar.style == ScalarStyle::Plain { plain_value(&scalar.text) } else { None };
+                typed.unwrap_or_else(|| {
+                    self.note_template(node);
+                    Value::String(scalar.text.clone())
+                })
+            }
+            NodeKind::Sequence(items) => items.iter().map(|item| self.template_tree(item)).collect(),
+            NodeKind::Mapping(entries) => entries
+                .iter()
+                .map(|entry| {
+                    let scalar = Scalar { text: entry.key.clone(), style: ScalarStyle::Plain };
+                    self.note_template(&Node { kind: NodeKind::Scalar(scalar), span: entry.key_span.clone() });
+                    (entry.key.clone(), self.template_tree(&entry.value))
+                })
+                .collect(),
+        }
+    }
+
     /// A duration such as `5m`.
     pub(in crate::config) fn duration(&self, node: &Node) -> Option<Duration> {
         let scalar = self.scalar(node, "a duration such as `5m`")?;
@@ -281,6 +308,15 @@ impl<'e> Reader<'e> {
                 None
             }
         }
+    }
+}
+
+/// The number or truth value that `text` stands for in YAML; `None` for a text.
+fn plain_value(text: &str) -> Option<Value> {
+    match text {
+        "true" | "True" | "TRUE" => Some(Value::Bool(true)),
+        "false" | "False" | "FALSE" => Some(Value::Bool(false)),
+        _ => text.parse::<Number>().ok().map(Value::Number),
     }
 }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::deliver::{HttpConfig, Secret};
 
+/// How many blocks a message of Slack may have, the buttons' included.
+pub const SLACK_BLOCKS_MAX: usize = 50;
+
 /// Alertmanager's `slack_config`. Every text is a template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlackConfig {
@@ -49,6 +52,12 @@ pub struct SlackConfig {
     pub mrkdwn_in: Vec<String>,
     /// Buttons.
     pub actions: Vec<SlackAction>,
+    /// Block Kit blocks in place of the attachment, at most [`SLACK_BLOCKS_MAX`]; their texts are templates.
+    pub blocks: Vec<serde_json::Value>,
+    /// Whether an app changes the group's message instead of sending another.
+    pub update_message: bool,
+    /// Whether an app answers in the thread of the group's first message.
+    pub thread_replies: bool,
     /// The time that an attempt may take.
     pub timeout: Duration,
     /// The connection.

@@ -12,7 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Sender, fixture};
-use crate::deliver::{Channel, EmailConfig, HttpConfig, Outcome, Secret, SlackTarget, SmtpSecurity};
+use crate::deliver::{
+    Channel, Delivery, EmailConfig, HttpConfig, Outcome, Secret, SlackConfig, SlackTarget, SmtpSecurity,
+};
 
 type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
 
@@ -49,9 +51,16 @@ async fn raw_server(answer: &'static [u8], then_close: bool) -> SocketAddr {
 }
 
 async fn send(channel: Channel) -> Outcome {
+    send_after(channel, None).await
+}
+
+/// As [`send`], of a group that the message `reference` stands for.
+async fn send_after(channel: Channel, reference: Option<&str>) -> Outcome {
     let sender = Sender::new(Arc::new(fixture::templates()), fixture::EXTERNAL_URL.into());
     let now = fixture::at("2026-11-22T03:00:00Z");
-    sender.send(&fixture::integration(channel), &fixture::notification(), "key-1", now).await
+    let mut delivery = Delivery::new(1, "key-1".to_owned(), fixture::notification(), now);
+    delivery.reference = reference.map(str::to_owned);
+    sender.send(&fixture::integration(channel), &delivery, now).await
 }
 
 fn webhook(url: String) -> Channel {
@@ -61,6 +70,7 @@ fn webhook(url: String) -> Channel {
 fn show(outcome: Outcome) -> String {
     match outcome {
         Outcome::Delivered => "delivered".into(),
+        Outcome::DeliveredAs { reference } => format!("delivered as {reference}"),
         Outcome::Rejected { error } => format!("rejected: {error}"),
         Outcome::Retry { error, after: None } => format!("retry: {error}"),
         Outcome::Retry { error, after: Some(wait) } => format!("retry after {wait:?}: {error}"),
@@ -197,6 +207,83 @@ async fn slack_apps_show_their_token_and_keep_it_secret() {
     let requests = requests.lock().expect("not poisoned");
     let authorization: Vec<_> = requests[0].1.get_all("authorization").iter().collect();
     assert_eq!(authorization, ["Bearer xoxb-secret"]);
+}
+
+/// An app that knows the message 1.1 of channel C1, and makes 2.2 of every other.
+fn slack_methods(path: &str) -> Response {
+    match path {
+        "/api/chat.update" => r#"{"ok":true,"channel":"C1","ts":"1.1"}"#,
+        "/gone/chat.update" => r#"{"ok":false,"error":"message_not_found"}"#,
+        "/busy/chat.update" => r#"{"ok":false,"error":"ratelimited"}"#,
+        _ => r#"{"ok":true,"channel":"C1","ts":"2.2"}"#,
+    }
+    .into_response()
+}
+
+#[tokio::test]
+async fn slack_apps_change_their_message_and_answer_it() {
+    let known = r##"{"to":"#alerts","channel":"C1","ts":"1.1"}"##;
+    let new = r##"delivered as {"to":"#alerts","channel":"C1","ts":"2.2"}"##;
+    let same = format!("delivered as {known}");
+    let elsewhere = r##"{"to":"#other","channel":"C9","ts":"1.1"}"##;
+    for (folder, update, thread, reference, expected, calls) in [
+        ("api", false, false, Some(known), "delivered", "postMessage"),
+        ("api", true, false, None, new, "postMessage"),
+        ("api", true, false, Some(known), same.as_str(), "update 1.1"),
+        ("api", false, true, Some(known), same.as_str(), "postMessage in 1.1"),
+        ("api", true, true, Some(known), same.as_str(), "update 1.1, postMessage in 1.1"),
+        ("api", true, false, Some(elsewhere), new, "postMessage"),
+        ("api", true, false, Some("nonsense"), new, "postMessage"),
+        ("gone", true, true, Some(known), new, "update 1.1, postMessage"),
+        ("busy", true, true, Some(known), "retry: Slack says ratelimited", "update 1.1"),
+    ] {
+        let (address, requests) = server(slack_methods).await;
+        let url = format!("http://{address}/{folder}/chat.postMessage");
+        let target = SlackTarget::App { token: Secret::Value("xoxb-secret".into()), url };
+        let config = SlackConfig { update_message: update, thread_replies: thread, ..fixture::slack(target) };
+        let outcome = show(send_after(Channel::Slack(Box::new(config)), reference).await);
+        assert_eq!(outcome, expected, "{folder} {update} {thread} {reference:?}");
+        let told: Vec<String> = requests.lock().expect("not poisoned").iter().map(slack_call).collect();
+        assert_eq!(told.join(", "), calls, "{folder} {update} {thread} {reference:?}");
+    }
+}
+
+/// The method, and the message that it is about.
+fn slack_call((path, _, body): &(String, HeaderMap, Bytes)) -> String {
+    let message: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+    let method = path.rsplit('.').next().unwrap_or_default();
+    match (message["ts"].as_str(), message["thread_ts"].as_str()) {
+        (Some(ts), None) => {
+            assert_eq!((&message["channel"], message.get("username")), (&"C1".into(), None));
+            format!("{method} {ts}")
+        }
+        (None, Some(ts)) => format!("{method} in {ts}"),
+        _ => method.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn slack_blocks_that_are_refused_do_not_cost_the_message() {
+    let (address, requests) = server(|path| match path {
+        "/webhook" => (StatusCode::BAD_REQUEST, "invalid_blocks").into_response(),
+        _ => r#"{"ok":false,"error":"invalid_blocks"}"#.into_response(),
+    })
+    .await;
+    let targets = [
+        SlackTarget::Webhook(Secret::Value(format!("http://{address}/webhook"))),
+        SlackTarget::App { token: Secret::Value("xoxb".into()), url: format!("http://{address}/chat.postMessage") },
+    ];
+    for target in targets {
+        let blocks = vec![serde_json::json!({"type": "nonsense"})];
+        send(Channel::Slack(Box::new(SlackConfig { blocks, ..fixture::slack(target) }))).await;
+        let bodies: Vec<serde_json::Value> = std::mem::take(&mut *requests.lock().expect("not poisoned"))
+            .iter()
+            .map(|(_, _, body)| serde_json::from_slice(body).expect("JSON"))
+            .collect();
+        assert_eq!(bodies.len(), 2);
+        assert!(bodies[0].get("blocks").is_some() && bodies[0].get("attachments").is_none());
+        assert!(bodies[1].get("blocks").is_none() && bodies[1].get("attachments").is_some());
+    }
 }
 
 #[tokio::test]

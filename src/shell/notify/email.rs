@@ -41,7 +41,7 @@ pub(super) async fn send(config: &EmailConfig, attempt: &Attempt<'_>) -> Outcome
     };
     let shown = |error: String| super::text::cut(&one_line(&hidden.redact(&error)), ERROR_LENGTH_MAX);
     match outcome {
-        Outcome::Delivered => Outcome::Delivered,
+        delivered @ (Outcome::Delivered | Outcome::DeliveredAs { .. }) => delivered,
         Outcome::Retry { error, after } => Outcome::Retry { error: shown(error), after },
         Outcome::Rejected { error } => Outcome::Rejected { error: shown(error) },
     }

@@ -123,6 +123,9 @@ pub(super) fn slack(target: SlackTarget) -> SlackConfig {
                 dismiss_text: String::new(),
             }),
         }],
+        blocks: Vec::new(),
+        update_message: false,
+        thread_replies: false,
         timeout: Duration::from_secs(10),
         http: HttpConfig::default(),
     }

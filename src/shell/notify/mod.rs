@@ -9,6 +9,8 @@ mod mail;
 mod pagerduty;
 mod slack;
 mod slack_answer;
+mod slack_app;
+mod slack_blocks;
 mod text;
 mod webhook;
 
@@ -28,7 +30,7 @@ pub use slack::SlackMessage;
 pub use text::RenderError;
 pub use webhook::WebhookPayload;
 
-use crate::deliver::{Channel, Integration, Notification, Outcome};
+use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::model::Timestamp;
 use crate::template::NotificationTemplates;
 use http::HttpSender;
@@ -54,6 +56,8 @@ struct Attempt<'a> {
     external_url: &'a str,
     notification: &'a Notification,
     idempotency_key: &'a str,
+    /// The message that stands for the group, if its channel named one.
+    reference: Option<&'a str>,
     now: Timestamp,
 }
 
@@ -69,23 +73,18 @@ impl Sender {
         Sender { templates, external_url, http: HttpSender::default() }
     }
 
-    /// Tells `integration` once. `idempotency_key` stays the same over all attempts at one notification; `now` is the
-    /// time of this attempt.
+    /// Tells `integration` once. The delivery's key stays the same over all attempts at one notification; `now` is the time
+    /// of this attempt.
     ///
     /// Ends at the latest [`Integration`]'s time-out and five seconds later. No secret shows in the outcome.
-    pub async fn send(
-        &self,
-        integration: &Integration,
-        notification: &Notification,
-        idempotency_key: &str,
-        now: Timestamp,
-    ) -> Outcome {
+    pub async fn send(&self, integration: &Integration, delivery: &Delivery, now: Timestamp) -> Outcome {
         let attempt = Attempt {
             http: &self.http,
             templates: &self.templates,
             external_url: &self.external_url,
-            notification,
-            idempotency_key,
+            notification: &delivery.notification,
+            idempotency_key: &delivery.key,
+            reference: delivery.reference.as_deref(),
             now,
         };
         match &integration.channel {
@@ -143,7 +142,7 @@ pub fn render(
     Ok(match &integration.channel {
         Channel::Console(_) => Rendered::Console(console::render(texts.data(), false)),
         Channel::Webhook(config) => Rendered::Webhook(webhook::render(config, notification, texts.data())),
-        Channel::Slack(config) => Rendered::Slack(Box::new(slack::render(config, &texts)?)),
+        Channel::Slack(config) => Rendered::Slack(Box::new(slack::render(config, notification, &texts)?)),
         Channel::Email(config) => {
             Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key)?))
         }

@@ -21,11 +21,54 @@ const TRANSIENT_REASONS: [&str; 7] = [
 /// The greatest length of a reason that is quoted, in characters.
 const REASON_LENGTH_MAX: usize = 256;
 
+/// Reasons that say that a message cannot be changed or answered any more; another one can be sent.
+const GONE_REASONS: [&str; 7] = [
+    "cannot_reply_to_message",
+    "cant_update_message",
+    "channel_not_found",
+    "edit_window_closed",
+    "invalid_thread_ts",
+    "message_not_found",
+    "thread_not_found",
+];
+
+/// Reasons that say that the blocks are wrong; without them the message can be sent.
+const BLOCK_REASONS: [&str; 2] = ["invalid_blocks", "invalid_blocks_format"];
+
 #[derive(Deserialize)]
 struct AnswerBody {
     ok: Option<bool>,
     #[serde(default)]
     error: String,
+    #[serde(default)]
+    channel: String,
+    #[serde(default)]
+    ts: String,
+}
+
+/// The channel's id and the time stamp of the message that an app has posted; `None` if the answer does not say.
+pub(super) fn posted(answer: &Answer) -> Option<(String, String)> {
+    let body: AnswerBody = serde_json::from_slice(&answer.body).ok()?;
+    (!body.channel.is_empty() && !body.ts.is_empty()).then_some((body.channel, body.ts))
+}
+
+/// Whether the message that was to be changed or answered is there no more.
+pub(super) fn is_gone(answer: &Answer) -> bool {
+    reason(answer).is_some_and(|reason| GONE_REASONS.contains(&reason.as_str()))
+}
+
+/// Whether the message is refused for its blocks.
+pub(super) fn refuses_blocks(answer: &Answer) -> bool {
+    reason(answer).is_some_and(|reason| BLOCK_REASONS.contains(&reason.as_str()))
+}
+
+/// Why Slack refuses: a word, or `error` of an app's answer.
+fn reason(answer: &Answer) -> Option<String> {
+    match serde_json::from_slice::<AnswerBody>(&answer.body) {
+        Ok(body) => Some(body.error),
+        Err(_) => Some(String::from_utf8_lossy(&answer.body).trim().to_owned()),
+    }
+    .filter(|reason| !reason.is_empty())
 }
 
 /// Delivered is: `{"ok": true}`; for a webhook also `ok`, nothing, or JSON that does not speak of `ok` (servers that
@@ -39,9 +82,9 @@ pub(super) fn verdict(answer: &Answer, is_app: bool, hidden: &Hidden) -> Outcome
     let body = serde_json::from_str::<AnswerBody>(text).ok();
     match body {
         Some(AnswerBody { ok: Some(true), .. }) => Outcome::Delivered,
-        Some(AnswerBody { ok: Some(false), error }) => refused(&error, answer, hidden),
-        Some(AnswerBody { ok: None, error }) if !is_app && error.is_empty() => Outcome::Delivered,
-        Some(AnswerBody { ok: None, error }) if !error.is_empty() => refused(&error, answer, hidden),
+        Some(AnswerBody { ok: Some(false), error, .. }) => refused(&error, answer, hidden),
+        Some(AnswerBody { ok: None, error, .. }) if !is_app && error.is_empty() => Outcome::Delivered,
+        Some(AnswerBody { ok: None, error, .. }) if !error.is_empty() => refused(&error, answer, hidden),
         _ if !is_app && answer.complete && (text == "ok" || text.is_empty()) => Outcome::Delivered,
         _ if !is_app && is_reason(text) => refused(text, answer, hidden),
         _ => {
@@ -120,7 +163,7 @@ mod tests {
                 retry_after: after,
             };
             let text = match verdict(&answer, is_app, &Hidden::default()) {
-                Outcome::Delivered => delivered.to_owned(),
+                Outcome::Delivered | Outcome::DeliveredAs { .. } => delivered.to_owned(),
                 Outcome::Rejected { error } => format!("rejected: {error}"),
                 Outcome::Retry { error, after: wait } => {
                     assert_eq!(wait, after);

@@ -1,5 +1,6 @@
 //! Rendering the texts of an integration, with the field's name in every error.
 
+use serde_json::Value;
 use tracing::warn;
 
 use crate::model::ALERT_NAME;
@@ -80,6 +81,19 @@ impl<'a> Texts<'a> {
             return Ok(text.to_owned());
         }
         self.templates.text(text, &self.data).map_err(|error| RenderError::Template { field, error })
+    }
+
+    /// `tree` with the templates in its keys and texts rendered; `retype` says what becomes of a text.
+    pub(super) fn tree(&self, field: &'static str, tree: &Value, retype: fn(String) -> Value) -> Value {
+        match tree {
+            Value::String(text) => retype(self.text(field, text)),
+            Value::Array(items) => items.iter().map(|item| self.tree(field, item, retype)).collect(),
+            Value::Object(entries) => {
+                let render = |(key, value): (&String, &Value)| (self.text(field, key), self.tree(field, value, retype));
+                entries.iter().map(render).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => tree.clone(),
+        }
     }
 
     /// As [`Texts::exact`] for a secret: errors do not quote it.

@@ -122,7 +122,7 @@ impl Shared {
                     self.clock.now(),
                     took,
                     match &outcome {
-                        Outcome::Delivered => Ok(()),
+                        Outcome::Delivered | Outcome::DeliveredAs { .. } => Ok(()),
                         Outcome::Retry { error, .. } | Outcome::Rejected { error } => Err(error),
                     },
                 );
@@ -143,7 +143,7 @@ impl Shared {
 /// Makes the attempt in a task of its own, so that a bug in a sender costs an attempt and not the delivery.
 async fn guarded(current: &Current, integration: &Integration, delivery: &Delivery, now: Timestamp) -> Outcome {
     let (sender, integration, delivery) = (current.sender.clone(), integration.clone(), delivery.clone());
-    let attempt = async move { sender.send(&integration, &delivery.notification, &delivery.key, now).await };
+    let attempt = async move { sender.send(&integration, &delivery, now).await };
     match tokio::spawn(attempt.in_current_span()).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::Retry { error: "the sender failed unexpectedly".to_owned(), after: None },
@@ -152,7 +152,7 @@ async fn guarded(current: &Current, integration: &Integration, delivery: &Delive
 
 fn class(outcome: &Outcome) -> AttemptClass {
     match outcome {
-        Outcome::Delivered => AttemptClass::Delivered,
+        Outcome::Delivered | Outcome::DeliveredAs { .. } => AttemptClass::Delivered,
         Outcome::Retry { .. } => AttemptClass::Retry,
         Outcome::Rejected { .. } => AttemptClass::Rejected,
     }
