@@ -18,6 +18,20 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// What became of an alert from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExternalChange {
+    /// It fires.
+    BecameFiring,
+    /// It fires on, and says something new.
+    Updated,
+    /// Its sender says that it is over.
+    Resolved,
+    /// It was not posted again before its end.
+    TimedOut,
+}
+
 /// What can happen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -32,6 +46,15 @@ pub enum EventKind {
         change: Change,
         /// Its value, as Prometheus writes it.
         value: String,
+    },
+    /// An alert from outside changed.
+    Received {
+        /// The alert's labels.
+        labels: Labels,
+        /// Its annotations.
+        annotations: Labels,
+        /// What happened to it.
+        change: ExternalChange,
     },
     /// A rule whose results were fine fails.
     RuleFailed {
@@ -119,6 +142,7 @@ impl EventKind {
     pub fn name(&self) -> &'static str {
         match self {
             EventKind::Alert { .. } => "alert",
+            EventKind::Received { .. } => "received",
             EventKind::RuleFailed { .. } => "rule_failed",
             EventKind::RuleRecovered { .. } => "rule_recovered",
             EventKind::RuleRemoved { .. } => "rule_removed",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, Plan, Record};
+use super::{Event, ExternalAlert, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::model::{Labels, Timestamp};
 use crate::route::SilenceDraft;
@@ -51,6 +51,8 @@ pub enum Input {
         /// Its id.
         id: String,
     },
+    /// Somebody posts alerts; those that [`super::Engine::refusals`] names are left out.
+    ExternalAlerts(Vec<ExternalAlert>),
     /// The configuration was read again.
     NewPlan(Arc<Plan>),
     /// Time has passed.

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::external::KeptSource;
 use super::{Record, RecordKind};
 use crate::deliver::Delivery;
 use crate::model::{Alert, Fingerprint};
@@ -19,7 +20,8 @@ const LAST_NUMBER: &[u8] = b"delivery-number";
 /// A record, read.
 pub(super) enum Kept {
     RuleAlert(RuleId, Box<ActiveAlert>),
-    Routed(Box<Alert>),
+    /// With what is said of it from outside.
+    Routed(Box<Alert>, Option<KeptSource>),
     Group(Box<Group>),
     Delivery(Box<Delivery>),
     Silence(Box<Silence>),
@@ -80,8 +82,25 @@ fn routed_key(fingerprint: Fingerprint) -> Vec<u8> {
     [&[ROUTED_ALERT][..], &fingerprint.0.to_be_bytes()].concat()
 }
 
-pub(super) fn routed(alert: &Alert) -> Record {
-    record(RecordKind::Alert, routed_key(alert.fingerprint()), Some(alert))
+/// A routed alert as it is written, with what is said of it from outside.
+#[derive(Serialize)]
+struct WrittenRouted<'a> {
+    v: u32,
+    data: &'a Alert,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external: Option<KeptSource>,
+}
+
+#[derive(Deserialize)]
+struct ReadExternal {
+    #[serde(default)]
+    external: Option<KeptSource>,
+}
+
+pub(super) fn routed(alert: &Alert, external: Option<KeptSource>) -> Record {
+    let written = WrittenRouted { v: VERSION, data: alert, external };
+    let value = serde_json::to_vec(&written).expect("alerts have only text keys and whole numbers");
+    Record { kind: RecordKind::Alert, key: routed_key(alert.fingerprint()), value: Some(value) }
 }
 
 pub(super) fn routed_gone(fingerprint: Fingerprint) -> Record {
@@ -130,7 +149,12 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
                 rule.ok_or_else(|| KeepError { kind: record.kind.prefix(), reason: "its key is too short".into() })?;
             Ok(Kept::RuleAlert(rule, Box::new(read(record.kind, value)?)))
         }
-        (RecordKind::Alert, _) => Ok(Kept::Routed(Box::new(read(record.kind, value)?))),
+        (RecordKind::Alert, _) => {
+            let alert = Box::new(read(record.kind, value)?);
+            let error = |error: serde_json::Error| KeepError { kind: record.kind.prefix(), reason: error.to_string() };
+            let ReadExternal { external } = serde_json::from_slice(value).map_err(error)?;
+            Ok(Kept::Routed(alert, external))
+        }
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),

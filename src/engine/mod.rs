@@ -2,6 +2,7 @@
 
 mod cycle;
 mod event;
+mod external;
 mod input;
 mod keep;
 mod plan;
@@ -14,7 +15,8 @@ mod state;
 mod telling;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};
-pub use event::{Event, EventKind, Notice};
+pub use event::{Event, EventKind, ExternalChange, Notice};
+pub use external::{EXTERNAL_ALERTS_MAX, EXTERNAL_BYTES_MAX, EXTERNAL_LABELS_MAX, ExternalAlert, ExternalError};
 pub use input::{Effect, Input, RuleError, RuleView};
 pub use keep::KeepError;
 pub use plan::Plan;

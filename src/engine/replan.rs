@@ -52,12 +52,15 @@ impl Engine {
                 sources.entry(fingerprint).or_default().insert(*id);
             }
         }
-        let is_over = |alert: &&Alert| alert.ends_at.is_none() && !sources.contains_key(&alert.fingerprint());
+        let is_over = |alert: &&Alert| {
+            let fingerprint = alert.fingerprint();
+            alert.ends_at.is_none() && !sources.contains_key(&fingerprint) && !self.external.fires(fingerprint)
+        };
         let over: Vec<Alert> = self.groups.alerts().filter(is_over).cloned().collect();
         let now = call.now;
         let ended = over.into_iter().map(|alert| Alert { ends_at: Some(now), updated_at: now, ..alert });
         for alert in ended.chain(unrouted) {
-            call.persist(keep::routed(&alert));
+            call.persist(keep::routed(&alert, self.external.kept(alert.fingerprint())));
             self.groups.restore_alert(alert);
         }
         self.sources = sources;

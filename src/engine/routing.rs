@@ -15,7 +15,7 @@ impl Engine {
         let routed = self.routed(alert, call.now);
         self.sources.entry(routed.fingerprint()).or_default().insert(id);
         if durable {
-            call.persist(keep::routed(&routed));
+            call.persist(keep::routed(&routed, self.external.kept(routed.fingerprint())));
         }
         self.upsert(routed, call);
     }
@@ -51,6 +51,9 @@ impl Engine {
             }
         }
         self.sources.remove(&fingerprint);
+        if self.external.fires(fingerprint) {
+            return;
+        }
         let Some(known) = self.groups.alert(fingerprint) else { return };
         let mut ended = Alert { ends_at: Some(at.min(call.now)), updated_at: call.now, ..known.clone() };
         ended.annotations = alert.annotations.clone();
@@ -61,7 +64,7 @@ impl Engine {
             annotations.set("watchbell_resolution", &note);
             ended.annotations = annotations.finish();
         }
-        call.persist(keep::routed(&ended));
+        call.persist(keep::routed(&ended, self.external.kept(fingerprint)));
         self.upsert(ended, call);
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::external::Book;
 use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Receiver};
@@ -24,6 +25,8 @@ pub struct Engine {
     pub(super) health: HashMap<RuleId, Health>,
     /// The rules that say of a routed alert that it fires.
     pub(super) sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
+    /// What is said from outside of routed alerts.
+    pub(super) external: Book,
     pub(super) groups: Groups,
     pub(super) outbox: Outbox,
     /// The latest time that was told.
@@ -74,6 +77,7 @@ impl Engine {
             states: BTreeMap::new(),
             health: HashMap::new(),
             sources: BTreeMap::new(),
+            external: Book::default(),
             groups: Groups::default(),
             outbox: Outbox::default(),
             latest: now,
@@ -83,7 +87,12 @@ impl Engine {
         for record in records {
             match keep::restore(&record) {
                 Ok(Kept::RuleAlert(rule, alert)) => engine.states.entry(rule).or_default().restore(*alert),
-                Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
+                Ok(Kept::Routed(alert, external)) => {
+                    if let Some(source) = external {
+                        engine.restore_external(&alert, &source, now);
+                    }
+                    engine.groups.restore_alert(*alert);
+                }
                 Ok(Kept::Group(group)) => engine.groups.restore_group(*group),
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
                 Ok(Kept::Silence(silence)) => engine.groups.put_silence(*silence),
@@ -141,12 +150,14 @@ impl Engine {
             false => self.latest = self.latest.max(now),
         }
         let call = &mut Call { now, out };
+        self.end_external(call);
         match input {
             Input::AlertingResult { rule, at, result, presence } => self.take_result(rule, at, result, &presence, call),
             Input::RecordingResult { rule, at, result } => self.note_health(rule, at, result.err(), call),
             Input::Attempted { number, outcome } => self.take_attempt(number, outcome, call),
             Input::SetSilence { draft, new_id } => self.set_silence(&draft, &new_id, call),
             Input::ExpireSilence { id } => self.expire_silence(&id, call),
+            Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
@@ -162,7 +173,7 @@ impl Engine {
 
     /// When [`Input::Tick`] is due, if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        [self.groups.next_due(), self.outbox.next_due()].into_iter().flatten().min()
+        [self.external.next_due(), self.groups.next_due(), self.outbox.next_due()].into_iter().flatten().min()
     }
 
     /// The plan in force.
@@ -195,10 +206,11 @@ impl Engine {
         self.outbox.iter()
     }
 
-    /// How many alerts are pending and how many are firing; cheap: the work grows with the number of rules alone.
+    /// How many alerts are pending and how many are firing, by rules or from outside; cheap: the work grows with the number
+    /// of rules alone.
     pub fn alert_counts(&self) -> (usize, usize) {
         let Counts { pending, firing } = self.states.values().map(RuleState::counts).sum();
-        (pending, firing)
+        (pending, firing + self.external.firing())
     }
 
     pub(super) fn alerting_rule(&self, rule: RuleId) -> Option<(usize, &AlertingRule)> {

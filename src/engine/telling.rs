@@ -128,6 +128,7 @@ impl Engine {
 
     pub(super) fn forget_alerts(&mut self, candidates: Vec<Fingerprint>, call: &mut Call<'_>) {
         for fingerprint in self.groups.forget_alerts(&self.tree, call.now, candidates) {
+            self.external.remove(fingerprint);
             call.persist(keep::routed_gone(fingerprint));
         }
     }

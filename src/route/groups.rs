@@ -102,6 +102,15 @@ impl Groups {
         touched
     }
 
+    /// The alert was told of again, and is as it was.
+    pub fn touch(&mut self, alert: Fingerprint, now: Timestamp, generator_url: &str) {
+        let Some(alert) = self.alerts.get_mut(&alert) else { return };
+        alert.updated_at = now;
+        if alert.generator_url != generator_url {
+            generator_url.clone_into(&mut alert.generator_url);
+        }
+    }
+
     fn assign(&mut self, tree: &RouteTree, now: Timestamp, alert: &Alert) -> Vec<String> {
         let fingerprint = alert.fingerprint();
         let firing = alert.status(now) == AlertStatus::Firing;

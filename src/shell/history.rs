@@ -93,6 +93,8 @@ impl History {
     fn is_worth_keeping(&mut self, kind: &EventKind) -> bool {
         match kind {
             EventKind::Alert { change, .. } => !matches!(change, Change::Updated | Change::Forgotten),
+            // Their senders know more of them, and they may be very many; what is told of them is kept.
+            EventKind::Received { .. } => false,
             EventKind::Withheld { group_key, receiver, integration, reason, .. } => {
                 if matches!(reason, Withheld::NothingToTell | Withheld::AlreadyTold) {
                     return false;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::engine::{Event, EventKind, Notice};
+use crate::engine::{Event, EventKind, ExternalChange, Notice};
 use crate::model::{ALERT_NAME, Timestamp, format_duration, rfc3339};
 use crate::rule::Change;
 
@@ -108,6 +108,14 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
                 detail.push_str(&format!(" value {value}"));
             }
             (word, detail + &summary.unwrap_or_default())
+        }
+        EventKind::Received { labels, change, .. } => {
+            let word = match change {
+                ExternalChange::BecameFiring => "firing",
+                ExternalChange::Resolved | ExternalChange::TimedOut => "resolved",
+                ExternalChange::Updated => return None,
+            };
+            (word, format!("{labels} from outside"))
         }
         EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
         EventKind::RuleRecovered { rule } => ("works", rule.clone()),

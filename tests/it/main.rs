@@ -5,6 +5,7 @@ mod cli;
 #[cfg(feature = "shell")]
 mod docs;
 mod engine;
+mod external;
 mod grammar;
 mod language;
 #[cfg(feature = "shell")]

@@ -132,7 +132,9 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn of(kind: &'a EventKind) -> Subject<'a> {
         match kind {
-            EventKind::Alert { labels, .. } => Subject { receiver: None, labels: vec![labels] },
+            EventKind::Alert { labels, .. } | EventKind::Received { labels, .. } => {
+                Subject { receiver: None, labels: vec![labels] }
+            }
             EventKind::Withheld { receiver, suppressed: alerts, .. }
             | EventKind::Suppressed { receiver, alerts, .. } => {
                 Subject { receiver: Some(receiver), labels: alerts.iter().map(|alert| &alert.labels).collect() }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use super::sentinel::Sentinel;
 use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
-use crate::engine::{Effect, Engine, Event, EventKind, Input, Record, RecordKind, RuleView};
+use crate::engine::{
+    Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
+};
 use crate::model::Timestamp;
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
@@ -23,6 +25,8 @@ use crate::shell::telemetry::Metrics;
 
 /// How many messages may wait for the engine.
 const QUEUE: usize = 4096;
+/// After what time a full queue is tried again; the request's own limit ends that.
+const QUEUE_RETRY: Duration = Duration::from_millis(10);
 /// How long decisions wait for company before they are written together, while nothing comes.
 const GROUP_COMMIT: Duration = Duration::from_millis(2);
 /// How long they wait at the most, while more keep coming.
@@ -48,6 +52,7 @@ enum Message {
     KeepHistory(HistoryLimits),
     SetSilence(Box<SilenceDraft>, String, Answer<Result<String, SilenceError>>),
     ExpireSilence(String, Answer<Result<(), SilenceError>>),
+    Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
     Stop,
 }
 
@@ -102,14 +107,14 @@ impl Decider {
     ///
     /// # Errors
     ///
-    /// The engine has stopped, or does not keep up.
+    /// The engine has stopped.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Engine) -> T + Send + 'static,
     ) -> Result<T, Stopping> {
         let (answer, found) = tokio::sync::oneshot::channel();
         let read = move |engine: &Engine| drop(answer.send(read(engine)));
-        self.queue.try_send(Message::Read(Box::new(read))).map_err(|_| Stopping)?;
+        self.push(Message::Read(Box::new(read))).await?;
         found.await.map_err(|_| Stopping)
     }
 
@@ -117,7 +122,7 @@ impl Decider {
     ///
     /// # Errors
     ///
-    /// The engine has stopped, or does not keep up; within, what is wrong with the draft.
+    /// The engine has stopped; within, what is wrong with the draft.
     pub async fn set_silence(
         &self,
         draft: SilenceDraft,
@@ -125,7 +130,7 @@ impl Decider {
     ) -> Result<Result<String, SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         let message = Message::SetSilence(Box::new(draft), new_id, answer);
-        self.queue.try_send(message).map_err(|_| Stopping)?;
+        self.push(message).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -133,10 +138,10 @@ impl Decider {
     ///
     /// # Errors
     ///
-    /// The engine has stopped, or does not keep up; within, that there is no such silence, or that it is over.
+    /// The engine has stopped; within, that there is no such silence, or that it is over.
     pub async fn expire_silence(&self, id: String) -> Result<Result<(), SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.queue.try_send(Message::ExpireSilence(id, answer)).map_err(|_| Stopping)?;
+        self.push(Message::ExpireSilence(id, answer)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -158,6 +163,29 @@ impl Decider {
     /// The engine has stopped.
     pub fn keep_history(&self, limits: HistoryLimits) -> Result<(), Stopping> {
         self.queue.send(Message::KeepHistory(limits)).map_err(|_| Stopping)
+    }
+
+    /// Hands over posted alerts; returns, once they are durable, why some are not taken.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub async fn post_alerts(&self, alerts: Vec<ExternalAlert>) -> Result<Vec<ExternalError>, Stopping> {
+        let (answer, done) = tokio::sync::oneshot::channel();
+        self.push(Message::Alerts(alerts, answer)).await?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Hands over a message, as soon as the queue has room for it.
+    async fn push(&self, mut message: Message) -> Result<(), Stopping> {
+        loop {
+            message = match self.queue.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Stopping),
+                Err(TrySendError::Full(message)) => message,
+            };
+            tokio::time::sleep(QUEUE_RETRY).await;
+        }
     }
 
     /// Lets the engine write what it has decided, and stop.
@@ -311,6 +339,15 @@ impl Loop {
                 self.engine.handle(now, Input::ExpireSilence { id }, &mut self.pending);
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
+            Message::Alerts(alerts, answer) => {
+                let refused = self.engine.refusals(now, &alerts);
+                self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
+                match self.pending.is_empty() && self.answers.is_empty() {
+                    // Nothing new, and everything old is durable.
+                    true => drop(answer.send(refused)),
+                    false => self.answers.push(Box::new(move || drop(answer.send(refused)))),
+                }
+            }
             Message::Stop => return false,
         }
         true
@@ -453,6 +490,9 @@ fn log(event: &Event) {
             }
             _ => debug!(%trace_id, %at, alert = %labels, ?change, value, "alert"),
         },
+        EventKind::Received { labels, change, .. } => {
+            debug!(%trace_id, %at, alert = %labels, ?change, "alert from outside");
+        }
         EventKind::RuleFailed { rule, error } => warn!(rule, error, "rule fails; its alerts stay as they were"),
         EventKind::RuleRecovered { rule } => info!(rule, "rule works again"),
         EventKind::RuleRemoved { firing } => info!(firing, "rule removed"),

@@ -2,14 +2,15 @@
 
 mod alerts;
 mod filter;
+mod posting;
 mod silences;
 mod status;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
 
 use super::{Actor, App};
 use crate::model::Timestamp;
@@ -18,7 +19,8 @@ use crate::model::Timestamp;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The routes below `/api/v2`.
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes(body_bytes_max: usize) -> Router<App> {
+    let posting = posting::Places::new(body_bytes_max);
     Router::new()
         .route("/api/v2/status", get(status::status))
         .route("/api/v2/receivers", get(status::receivers))
@@ -27,6 +29,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v2/silences", get(silences::list).post(silences::set))
         .route("/api/v2/silence/{id}", get(silences::one).delete(silences::expire))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route("/api/v2/alerts", post(posting::post).layer(Extension(posting)))
 }
 
 /// An error as Alertmanager tells it: a text in JSON.
