@@ -12,7 +12,10 @@ use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
-use super::receivers::{ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, receivers, slack_defaults, smtp_defaults};
+use super::receivers::{
+    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, mattermost_defaults, receivers, rocketchat_defaults, slack_defaults,
+    smtp_defaults, telegram_defaults, webex_api_url, wechat_defaults,
+};
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
 use super::scrape::{ExpositionConfig, ScrapeConfig};
@@ -169,7 +172,17 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
         external_labels,
         external_url: external_url(&mut fields),
         resolve_timeout: fields.positive_duration("resolve_timeout").unwrap_or(RESOLVE_TIMEOUT),
-        channels: ChannelDefaults { http, slack, smtp, pagerduty_url },
+        channels: ChannelDefaults {
+            http,
+            slack,
+            smtp,
+            pagerduty_url,
+            mattermost: mattermost_defaults(&mut fields),
+            rocketchat: rocketchat_defaults(&mut fields),
+            telegram: telegram_defaults(&mut fields),
+            webex_api_url: webex_api_url(&mut fields),
+            wechat: wechat_defaults(&mut fields),
+        },
     };
     for name in [
         "opsgenie_api_url",
@@ -178,20 +191,6 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
         "victorops_api_url",
         "victorops_api_key",
         "victorops_api_key_file",
-        "wechat_api_url",
-        "wechat_api_secret",
-        "wechat_api_corp_id",
-        "telegram_api_url",
-        "telegram_bot_token",
-        "telegram_bot_token_file",
-        "webex_api_url",
-        "rocketchat_api_url",
-        "rocketchat_token",
-        "rocketchat_token_file",
-        "rocketchat_token_id",
-        "rocketchat_token_id_file",
-        "mattermost_webhook_url",
-        "mattermost_webhook_url_file",
         "jira_api_url",
     ] {
         fields.unsupported(name, None);

@@ -33,6 +33,26 @@ pub enum Channel {
     Email(Box<EmailConfig>),
     /// PagerDuty's Events API v2.
     Pagerduty(Box<PagerdutyConfig>),
+    /// A Discord webhook.
+    Discord(Box<DiscordConfig>),
+    /// A connector of Microsoft Teams.
+    Msteams(Box<MsteamsConfig>),
+    /// A workflow of Microsoft Teams.
+    Msteamsv2(Box<Msteamsv2Config>),
+    /// An incoming webhook of Mattermost.
+    Mattermost(Box<MattermostConfig>),
+    /// Rocket.Chat's `chat.postMessage`.
+    Rocketchat(Box<RocketchatConfig>),
+    /// A room of Webex.
+    Webex(Box<WebexConfig>),
+    /// A Telegram bot.
+    Telegram(Box<TelegramConfig>),
+    /// An app of WeChat Work.
+    Wechat(Box<WechatConfig>),
+    /// A topic of ntfy.
+    Ntfy(Box<NtfyConfig>),
+    /// An application of Gotify.
+    Gotify(Box<GotifyConfig>),
 }
 
 impl Channel {
@@ -44,6 +64,16 @@ impl Channel {
             Channel::Slack(_) => "slack",
             Channel::Email(_) => "email",
             Channel::Pagerduty(_) => "pagerduty",
+            Channel::Discord(_) => "discord",
+            Channel::Msteams(_) => "msteams",
+            Channel::Msteamsv2(_) => "msteamsv2",
+            Channel::Mattermost(_) => "mattermost",
+            Channel::Rocketchat(_) => "rocketchat",
+            Channel::Webex(_) => "webex",
+            Channel::Telegram(_) => "telegram",
+            Channel::Wechat(_) => "wechat",
+            Channel::Ntfy(_) => "ntfy",
+            Channel::Gotify(_) => "gotify",
         }
     }
 }

@@ -1,10 +1,19 @@
 //! `receivers`: one file per channel, all alike: read the fields, fill in what `global` says, check.
 
 mod console;
+mod discord;
 mod email;
+mod gotify;
+mod mattermost;
+mod msteams;
+mod ntfy;
 mod pagerduty;
+mod rocketchat;
 mod slack;
+mod telegram;
+mod webex;
 mod webhook;
+mod wechat;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +26,12 @@ use super::http::http_config;
 use super::yaml::{Fields, Node, Reader, shorten};
 
 pub(super) use email::{SmtpDefaults, smtp_defaults};
+pub(super) use mattermost::{MattermostDefaults, mattermost_defaults};
+pub(super) use rocketchat::{RocketchatDefaults, rocketchat_defaults};
 pub(super) use slack::{SlackDefaults, slack_defaults};
+pub(super) use telegram::{TelegramDefaults, telegram_defaults};
+pub(super) use webex::webex_api_url;
+pub(super) use wechat::{WechatDefaults, wechat_defaults};
 
 /// The time that an attempt may take unless the configuration says otherwise.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,21 +39,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// Channels of Alertmanager that Watchbell does not have.
-const FOREIGN_CHANNELS: [&str; 15] = [
-    "discord_configs",
+const FOREIGN_CHANNELS: [&str; 7] = [
     "incidentio_configs",
     "jira_configs",
-    "mattermost_configs",
-    "msteams_configs",
-    "msteamsv2_configs",
     "opsgenie_configs",
     "pushover_configs",
-    "rocketchat_configs",
     "sns_configs",
-    "telegram_configs",
     "victorops_configs",
-    "webex_configs",
-    "wechat_configs",
     "escalation",
 ];
 
@@ -50,6 +56,11 @@ pub(super) struct ChannelDefaults {
     pub(super) slack: SlackDefaults,
     pub(super) smtp: SmtpDefaults,
     pub(super) pagerduty_url: String,
+    pub(super) mattermost: MattermostDefaults,
+    pub(super) rocketchat: RocketchatDefaults,
+    pub(super) telegram: TelegramDefaults,
+    pub(super) webex_api_url: String,
+    pub(super) wechat: WechatDefaults,
 }
 
 /// Reads every receiver; their names differ.
@@ -75,16 +86,26 @@ pub(super) fn receivers(reader: &Reader<'_>, nodes: &[Arc<Node>], defaults: &Cha
 
 fn integrations(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Integration> {
     type Read = fn(&mut Fields<'_>, &ChannelDefaults) -> Option<Channel>;
-    let channels: [(&'static str, &'static str, bool, Read); 5] = [
+    let channels: &[(&'static str, &'static str, bool, Read)] = &[
         ("console_configs", "a console channel", true, console::read),
         ("webhook_configs", "a webhook channel", true, webhook::read),
         ("slack_configs", "a Slack channel", false, slack::read),
         ("email_configs", "a mail channel", false, email::read),
         ("pagerduty_configs", "a PagerDuty channel", true, pagerduty::read),
+        ("discord_configs", "a Discord channel", true, discord::read),
+        ("msteams_configs", "a Teams channel", true, msteams::read),
+        ("msteamsv2_configs", "a Teams workflow", true, msteams::read_v2),
+        ("mattermost_configs", "a Mattermost channel", true, mattermost::read),
+        ("rocketchat_configs", "a Rocket.Chat channel", false, rocketchat::read),
+        ("webex_configs", "a Webex channel", true, webex::read),
+        ("telegram_configs", "a Telegram channel", true, telegram::read),
+        ("wechat_configs", "a WeChat channel", false, wechat::read),
+        ("ntfy_configs", "an ntfy channel", true, ntfy::read),
+        ("gotify_configs", "a Gotify channel", true, gotify::read),
     ];
     let reader = fields.reader();
     let mut integrations = Vec::new();
-    for (name, what, send_resolved, read) in channels {
+    for &(name, what, send_resolved, read) in channels {
         for node in fields.list(name) {
             let Some(mut channel) = reader.fields(node, what) else { continue };
             let send_resolved = channel.flag("send_resolved").unwrap_or(send_resolved);
@@ -104,6 +125,38 @@ fn connection(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> HttpConfig
 
 fn timeout(fields: &mut Fields<'_>) -> Duration {
     fields.duration("timeout").filter(|timeout| !timeout.is_zero()).unwrap_or(ATTEMPT_TIMEOUT)
+}
+
+/// The secret `value` or that in `file`, else `default`; without any of them it is missing.
+fn secret_or(
+    fields: &mut Fields<'_>,
+    value: &'static str,
+    file: &'static str,
+    default: Option<&Secret>,
+) -> Option<Secret> {
+    match fields.secret(value, file) {
+        Some(secret) => Some(secret),
+        // Both are given: that is noted.
+        None if fields.path(file).is_some() => None,
+        None => default.cloned().or_else(|| {
+            fields.missing(value);
+            None
+        }),
+    }
+}
+
+/// The address of an incoming webhook, or `default`.
+fn webhook_url(fields: &mut Fields<'_>, default: Option<&Secret>) -> Option<Secret> {
+    let url = secret_or(fields, "webhook_url", "webhook_url_file", default);
+    check_url(fields, "webhook_url", url.as_ref());
+    url
+}
+
+/// The address `name`, or `default`; begins with `http://` or `https://`.
+fn address_or(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
+    let url = fields.text(name).filter(|url| !url.is_empty()).unwrap_or_else(|| default.to_owned());
+    check_url(fields, name, Some(&Secret::Value(url.clone())));
+    url
 }
 
 /// Notes an error unless the secret address, where it is given as value, begins with `http://` or `https://`.

@@ -59,7 +59,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         pretext: fields.template_or("pretext", r#"{{ template "slack.default.pretext" . }}"#),
         text: fields.template_or("text", r#"{{ template "slack.default.text" . }}"#),
         message_text: fields.template_or("message_text", ""),
-        fields: fields.list("fields").iter().filter_map(|node| field(reader, node)).collect(),
+        fields: fields.list("fields").iter().filter_map(|node| message_field(reader, node)).collect(),
         short_fields: fields.flag("short_fields").unwrap_or(false),
         footer: fields.template_or("footer", r#"{{ template "slack.default.footer" . }}"#),
         fallback: fields.template_or("fallback", r#"{{ template "slack.default.fallback" . }}"#),
@@ -133,8 +133,9 @@ fn mrkdwn_in(fields: &mut Fields<'_>) -> Vec<String> {
     }
 }
 
-fn field(reader: &Reader<'_>, node: &Node) -> Option<SlackField> {
-    let mut fields = reader.fields(node, "a field of a Slack message")?;
+/// A field of a message, alike for services that take Slack's attachments.
+pub(super) fn message_field(reader: &Reader<'_>, node: &Node) -> Option<SlackField> {
+    let mut fields = reader.fields(node, "a field of a message")?;
     for name in ["title", "value"] {
         fields.need_text(name);
     }
