@@ -83,7 +83,7 @@ receivers:
             }
             Channel::Webhook(_) => assert!(integration.send_resolved),
             Channel::Console(_) => assert!(!integration.send_resolved),
-            Channel::Pagerduty(_) => panic!("not here"),
+            _ => panic!("not here"),
         }
     }
 }

@@ -16,10 +16,10 @@ use crate::deliver::{
     Channel, Delivery, EmailConfig, HttpConfig, Outcome, Secret, SlackConfig, SlackTarget, SmtpSecurity,
 };
 
-type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
+pub(super) type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
 
 /// A server that answers every request with `answer(path)` and keeps what it was sent.
-async fn server(answer: fn(&str) -> Response) -> (SocketAddr, Requests) {
+pub(super) async fn server(answer: fn(&str) -> Response) -> (SocketAddr, Requests) {
     let requests = Requests::default();
     let kept = requests.clone();
     let app = Router::new().fallback(move |uri: Uri, headers: HeaderMap, body: Bytes| async move {
@@ -50,7 +50,7 @@ async fn raw_server(answer: &'static [u8], then_close: bool) -> SocketAddr {
     address
 }
 
-async fn send(channel: Channel) -> Outcome {
+pub(super) async fn send(channel: Channel) -> Outcome {
     send_after(channel, None).await
 }
 
@@ -67,7 +67,7 @@ fn webhook(url: String) -> Channel {
     Channel::Webhook(Box::new(fixture::webhook(&url)))
 }
 
-fn show(outcome: Outcome) -> String {
+pub(super) fn show(outcome: Outcome) -> String {
     match outcome {
         Outcome::Delivered => "delivered".into(),
         Outcome::DeliveredAs { reference } => format!("delivered as {reference}"),

@@ -3,19 +3,33 @@
 //! A sender makes one attempt and reports; whether and when there is another is decided in `deliver`.
 
 mod console;
+mod discord;
 mod email;
+mod gotify;
 mod http;
 mod mail;
+mod mattermost;
+mod msteams;
+mod msteamsv2;
+mod ntfy;
 mod pagerduty;
+mod refusal;
+mod rocketchat;
 mod slack;
 mod slack_answer;
 mod slack_app;
 mod slack_blocks;
+mod telegram;
+mod telegram_html;
 mod text;
+mod webex;
 mod webhook;
+mod wechat;
 
 #[cfg(test)]
 mod attempt_tests;
+#[cfg(test)]
+mod chat_tests;
 #[cfg(test)]
 mod fixture;
 
@@ -34,7 +48,8 @@ use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::model::Timestamp;
 use crate::template::NotificationTemplates;
 use http::HttpSender;
-use text::Texts;
+use text::{Texts, pretty};
+use wechat::WechatTokens;
 
 /// How long an attempt may take if its integration does not say.
 pub const ATTEMPT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
@@ -47,11 +62,13 @@ pub struct Sender {
     templates: Arc<NotificationTemplates>,
     external_url: String,
     http: HttpSender,
+    wechat_tokens: WechatTokens,
 }
 
 /// What one attempt works with.
 struct Attempt<'a> {
     http: &'a HttpSender,
+    wechat_tokens: &'a WechatTokens,
     templates: &'a NotificationTemplates,
     external_url: &'a str,
     notification: &'a Notification,
@@ -70,7 +87,7 @@ impl Attempt<'_> {
 impl Sender {
     /// A sender that renders with `templates`; `external_url` is what `.ExternalURL` yields.
     pub fn new(templates: Arc<NotificationTemplates>, external_url: String) -> Self {
-        Sender { templates, external_url, http: HttpSender::default() }
+        Sender { templates, external_url, http: HttpSender::default(), wechat_tokens: WechatTokens::default() }
     }
 
     /// Tells `integration` once. The delivery's key stays the same over all attempts at one notification; `now` is the time
@@ -80,6 +97,7 @@ impl Sender {
     pub async fn send(&self, integration: &Integration, delivery: &Delivery, now: Timestamp) -> Outcome {
         let attempt = Attempt {
             http: &self.http,
+            wechat_tokens: &self.wechat_tokens,
             templates: &self.templates,
             external_url: &self.external_url,
             notification: &delivery.notification,
@@ -93,6 +111,16 @@ impl Sender {
             Channel::Slack(config) => within(config.timeout, slack::send(config, &attempt)).await,
             Channel::Email(config) => within(config.timeout, email::send(config, &attempt)).await,
             Channel::Pagerduty(config) => within(config.timeout, pagerduty::send(config, &attempt)).await,
+            Channel::Discord(config) => tried(config.timeout, discord::send(config, &attempt)).await,
+            Channel::Msteams(config) => tried(config.timeout, msteams::send(config, &attempt)).await,
+            Channel::Msteamsv2(config) => tried(config.timeout, msteamsv2::send(config, &attempt)).await,
+            Channel::Mattermost(config) => tried(config.timeout, mattermost::send(config, &attempt)).await,
+            Channel::Rocketchat(config) => tried(config.timeout, rocketchat::send(config, &attempt)).await,
+            Channel::Webex(config) => tried(config.timeout, webex::send(config, &attempt)).await,
+            Channel::Telegram(config) => tried(config.timeout, telegram::send(config, &attempt)).await,
+            Channel::Wechat(config) => tried(config.timeout, wechat::send(config, &attempt)).await,
+            Channel::Ntfy(config) => tried(config.timeout, ntfy::send(config, &attempt)).await,
+            Channel::Gotify(config) => tried(config.timeout, gotify::send(config, &attempt)).await,
         }
     }
 }
@@ -107,6 +135,11 @@ async fn within(timeout: Duration, attempt: impl Future<Output = Outcome>) -> Ou
         Ok(outcome) => outcome,
         Err(_) => Outcome::Retry { error: format!("no answer within {:?}", limit(timeout)), after: None },
     }
+}
+
+/// As [`within`], for an attempt that ends early with `?`.
+async fn tried(timeout: Duration, attempt: impl Future<Output = Result<Outcome, Outcome>>) -> Outcome {
+    within(timeout, async { attempt.await.unwrap_or_else(|outcome| outcome) }).await
 }
 
 /// What an integration would say. Holds no secrets; shows as people read it.
@@ -147,6 +180,16 @@ pub fn render(
             Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key)?))
         }
         Channel::Pagerduty(config) => Rendered::Pagerduty(Box::new(pagerduty::render(config, notification, &texts)?)),
+        Channel::Discord(config) => Rendered::Request(pretty(&discord::render(config, &texts))),
+        Channel::Msteams(config) => Rendered::Request(pretty(&msteams::render(config, &texts))),
+        Channel::Msteamsv2(config) => Rendered::Request(pretty(&msteamsv2::render(config, &texts))),
+        Channel::Mattermost(config) => Rendered::Request(pretty(&mattermost::render(config, &texts)?)),
+        Channel::Rocketchat(config) => Rendered::Request(pretty(&rocketchat::render(config, &texts)?)),
+        Channel::Webex(config) => Rendered::Request(pretty(&webex::render(config, &texts)?)),
+        Channel::Telegram(config) => Rendered::Request(pretty(&telegram::render(config, &texts))),
+        Channel::Wechat(config) => Rendered::Request(pretty(&wechat::render(config, &texts)?)),
+        Channel::Ntfy(config) => Rendered::Request(pretty(&ntfy::render(config, &texts))),
+        Channel::Gotify(config) => Rendered::Request(pretty(&gotify::render(config, &texts))),
     })
 }
 

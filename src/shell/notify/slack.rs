@@ -9,7 +9,7 @@ use super::http::{Answer, Post, json};
 use super::slack_answer::{refuses_blocks, verdict};
 use super::text::{RenderError, Texts, cut};
 use super::{Attempt, limit, slack_app, slack_blocks};
-use crate::deliver::{Notification, Outcome, SlackAction, SlackConfig, SlackConfirm, SlackTarget};
+use crate::deliver::{Notification, Outcome, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget};
 use crate::shell::secret::{Hidden, reveal};
 
 /// The greatest length of a title, in characters.
@@ -93,7 +93,7 @@ struct Attachment {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Field {
+pub(super) struct Field {
     title: String,
     value: String,
     short: bool,
@@ -184,19 +184,19 @@ fn attachment(config: &SlackConfig, texts: &Texts<'_>, mut left: usize) -> Attac
 }
 
 /// As much of `text` as fits into `left`, which it shortens.
-fn spend(text: &str, left: &mut usize) -> String {
+pub(super) fn spend(text: &str, left: &mut usize) -> String {
     let kept = cut(text, *left);
     *left -= kept.chars().count();
     kept
 }
 
-fn fields(config: &SlackConfig, texts: &Texts<'_>, left: &mut usize) -> Vec<Field> {
-    let mut fields = Vec::with_capacity(config.fields.len());
-    for field in &config.fields {
+pub(super) fn fields(given: &[SlackField], short: bool, texts: &Texts<'_>, left: &mut usize) -> Vec<Field> {
+    let mut fields = Vec::with_capacity(given.len());
+    for field in given {
         fields.push(Field {
             title: spend(&texts.text("fields", &field.title), left),
             value: spend(&texts.text("fields", &field.value), left),
-            short: field.short.unwrap_or(config.short_fields),
+            short: field.short.unwrap_or(short),
         });
     }
     fields

@@ -45,6 +45,9 @@ pub enum RenderError {
 /// How many names of alerts stand in for a template that fails.
 const NAMES_IN_PLACE_MAX: usize = 10;
 
+/// The template that stands for a text that comes out empty.
+const SUBJECT: &str = r#"{{ template "__subject" . }}"#;
+
 /// The templates together with what they see.
 pub(super) struct Texts<'a> {
     templates: &'a NotificationTemplates,
@@ -64,6 +67,12 @@ impl<'a> Texts<'a> {
     /// place, after the alerts' names.
     pub(super) fn text(&self, field: &'static str, text: &str) -> String {
         self.exact(field, text).unwrap_or_else(|error| self.in_place_of(&error))
+    }
+
+    /// As [`Texts::text`]; the subject takes the place of nothing, since services refuse messages that are empty.
+    pub(super) fn filled(&self, field: &'static str, text: &str) -> String {
+        let text = self.text(field, text);
+        if text.trim().is_empty() { self.text(field, SUBJECT) } else { text }
     }
 
     /// As [`Texts::text`], with what the template puts in escaped for HTML.
@@ -121,6 +130,23 @@ pub(super) fn cut(text: &str, limit: usize) -> String {
     }
 }
 
+/// At most `limit` bytes of `text`, no character in parts; an ellipsis takes the place of what is cut.
+pub(super) fn cut_bytes(text: &str, limit: usize) -> String {
+    const ELLIPSIS: char = '…';
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let Some(room) = limit.checked_sub(ELLIPSIS.len_utf8()) else { return String::new() };
+    let mut cut = text[..text.floor_char_boundary(room)].to_owned();
+    cut.push(ELLIPSIS);
+    cut
+}
+
+/// `payload` as JSON for people.
+pub(super) fn pretty(payload: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(payload).unwrap_or_else(|error| error.to_string())
+}
+
 /// `text` on one line: control characters and line breaks become spaces, runs of white space one.
 pub(super) fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -137,6 +163,15 @@ mod tests {
             [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("äöüß", 3, "äö…"), ("ab", 1, "…"), ("ab", 0, ""), ("", 0, "")]
         {
             assert_eq!(cut(text, limit), expected, "{text} {limit}");
+        }
+    }
+
+    #[test]
+    fn cuts_by_bytes() {
+        for (text, limit, expected) in
+            [("abc", 3, "abc"), ("abcd", 3, "…"), ("äöü", 5, "ä…"), ("äöü", 4, "…"), ("abc", 2, ""), ("", 0, "")]
+        {
+            assert_eq!(cut_bytes(text, limit), expected, "{text} {limit}");
         }
     }
 
