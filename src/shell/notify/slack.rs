@@ -170,7 +170,7 @@ fn attachment(config: &SlackConfig, texts: &Texts<'_>, mut left: usize) -> Attac
         text: body,
         fallback,
         callback_id: texts.text("callback_id", &config.callback_id),
-        fields: fields(config, texts, &mut left),
+        fields: fields(&config.fields, config.short_fields, texts, &mut left),
         actions: config.actions.iter().map(|action| button(action, texts)).collect(),
         image_url: texts.text("image_url", &config.image_url),
         thumb_url: texts.text("thumb_url", &config.thumb_url),

@@ -12,13 +12,14 @@ Paths
     POST /slack/api/chat.postMessage     Slack's method for apps (bearer token `xoxb-...`)
     POST /pagerduty/v2/enqueue           PagerDuty's Events API v2
     POST /webhook and /webhook/...       anything that takes Alertmanager's version 4 payload
+    /discord/..., /telegram/..., ...     chat services, see chat_services.py
     POST /control                        failures to come, see below
     GET  /records[?receiver=slack]       what was recorded, as a JSON array
     DELETE /records                      forgets it (the file stays as it is)
     GET  /health                         204
 
 Failures: `POST /control {"slack": {"status": 500, "times": 2}}` makes the next two requests to Slack fail. By receiver
-(`slack`, `pagerduty`, `webhook`):
+(`slack`, `pagerduty`, `webhook`, or a chat service's name):
 
     status       answer with this status
     body         and with this text, instead of the service's own for that status
@@ -39,6 +40,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+import chat_services
+from chat_services import Refusal
 
 BODY_SIZE_MAX = 1 << 20
 PAGERDUTY_EVENT_SIZE_MAX = 512_000
@@ -85,7 +89,7 @@ class Failures:
             raise ValueError('expected {"receiver": {"status": 500, ...}}')
         with self._lock:
             for receiver, mode in changes.items():
-                if receiver not in ("slack", "pagerduty", "webhook"):
+                if receiver not in {"slack", "pagerduty", "webhook"} | chat_services.NAMES:
                     raise ValueError(f"no such receiver: {receiver}")
                 self._by_receiver[receiver] = dict(mode)
 
@@ -98,15 +102,6 @@ class Failures:
             if "times" in mode:
                 mode["times"] -= 1
             return dict(mode)
-
-
-class Refusal(Exception):
-    """An answer that is not success."""
-
-    def __init__(self, status, answer):
-        super().__init__(answer)
-        self.status = status
-        self.answer = answer
 
 
 def slack_attachments_are_valid(message):
@@ -300,6 +295,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(204)
         if url.path == "/records":
             return self.answer(200, self.server.records.of(parse_qs(url.query).get("receiver", [None])[0]))
+        found = chat_services.route("GET", url.path)
+        if found:
+            return self.receive(*found, url.path, None, 0)
         return self.answer(404, "no such page")
 
     def do_DELETE(self):
@@ -316,7 +314,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(refusal.status, refusal.answer)
         if path == "/control":
             return self.control(raw)
-        found = route(path)
+        found = route(path) or chat_services.route("POST", path)
         if not found:
             return self.answer(404, "no such page")
         receiver, accept = found
