@@ -16,7 +16,7 @@ use crate::deliver::{
     Channel, Delivery, EmailConfig, HttpConfig, Outcome, Secret, SlackConfig, SlackTarget, SmtpSecurity,
 };
 
-pub(super) type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
+type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
 
 /// A server that answers every request with `answer(path)` and keeps what it was sent.
 pub(super) async fn server(answer: fn(&str) -> Response) -> (SocketAddr, Requests) {

@@ -29,7 +29,9 @@ mod wechat;
 #[cfg(test)]
 mod attempt_tests;
 #[cfg(test)]
-mod chat_tests;
+mod chat_answer_tests;
+#[cfg(test)]
+mod chat_payload_tests;
 #[cfg(test)]
 mod fixture;
 
