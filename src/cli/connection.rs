@@ -58,17 +58,17 @@ impl Connection {
         }
         let file = |path: &String| Secret::File(path.clone());
         Ok(HttpConfig {
-            basic_auth: self
-                .user
-                .clone()
-                .map(|username| BasicAuth { username, password: self.password_file.as_ref().map(file) }),
+            basic_auth: self.user.clone().map(|username| BasicAuth {
+                username: Secret::Value(username),
+                password: self.password_file.as_ref().map(file),
+            }),
             authorization: self.token_file.as_ref().map(|path| ("Bearer".to_owned(), file(path))),
             tls: TlsConfig {
-                ca_file: self.ca_file.clone(),
-                cert_file: self.cert_file.clone(),
-                key_file: self.key_file.clone(),
-                server_name: None,
+                ca: self.ca_file.as_ref().map(file),
+                cert: self.cert_file.as_ref().map(file),
+                key: self.key_file.as_ref().map(file),
                 insecure_skip_verify: self.insecure,
+                ..TlsConfig::default()
             },
             headers,
             ..HttpConfig::default()

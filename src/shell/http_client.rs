@@ -1,11 +1,14 @@
 //! HTTP clients from the configuration: one builder for scraping and for receivers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{Client, ClientBuilder, IntoUrl, Method, RequestBuilder, Response, StatusCode};
 
+use super::oauth2::Tokens;
+use super::proxy::proxies;
 use super::secret::{FileError, Hidden, reveal};
 use super::tls::{TlsError, TlsMaterial, client_config};
 use crate::deliver::HttpConfig;
@@ -18,6 +21,9 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The greatest number of idle connections kept per host.
 const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 4;
+
+/// How long an HTTP/2 connection may be silent before the other side is asked whether it is still there.
+const PING_AFTER: Duration = Duration::from_secs(60);
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("Watchbell/", env!("CARGO_PKG_VERSION"));
@@ -34,6 +40,9 @@ pub enum HttpClientError {
     /// The proxy's address cannot be used.
     #[error("proxy_url is not a valid address")]
     Proxy,
+    /// There is no token to be had.
+    #[error("oauth2: {0}")]
+    Token(String),
     /// A header's name or value has characters that no header may have.
     #[error("the header `{0}` has an invalid name or value")]
     Header(String),
@@ -43,15 +52,98 @@ pub enum HttpClientError {
 }
 
 impl HttpClientError {
-    /// Whether it may work later without a change of the configuration: a file that is being replaced.
+    /// Whether it may work later without a change of the configuration: a file that is being replaced, a server that
+    /// gives no token now.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, HttpClientError::File(_) | HttpClientError::Tls(TlsError::File(_) | TlsError::Content { .. }))
+        let is_file = matches!(
+            self,
+            HttpClientError::File(_) | HttpClientError::Tls(TlsError::File(_) | TlsError::Content { .. })
+        );
+        is_file || matches!(self, HttpClientError::Token(_))
     }
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// The request cannot be made as configured.
+    Client(HttpClientError),
+    /// It was made, and there is no answer.
+    Request(reqwest::Error),
+}
+
+impl From<HttpClientError> for SendError {
+    fn from(error: HttpClientError) -> Self {
+        SendError::Client(error)
+    }
+}
+
+/// A client with the tokens of its connection; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct HttpClient {
+    client: Client,
+    tokens: Option<Arc<Tokens>>,
+}
+
+impl HttpClient {
+    /// As [`client`], with the tokens that `config` asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`client`].
+    pub(crate) async fn new(config: &HttpConfig, timeout: Duration) -> Result<HttpClient, HttpClientError> {
+        Ok(HttpClient::of(client(config, timeout).await?, config))
+    }
+
+    /// `client`, which was built as `config` says.
+    pub(crate) fn of(client: Client, config: &HttpConfig) -> HttpClient {
+        HttpClient { client, tokens: config.oauth2.as_deref().map(Tokens::shared) }
+    }
+
+    /// A request that [`HttpClient::send`] takes.
+    pub(crate) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends `request` with the credentials and headers of `config`; what must not show is added to `hidden`. A token
+    /// that is refused is fetched anew, once.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, a header that is none, no token, no answer.
+    pub(crate) async fn send(
+        &self,
+        request: RequestBuilder,
+        config: &HttpConfig,
+        hidden: &mut Hidden,
+    ) -> Result<Response, SendError> {
+        let request = authorize(request, config, hidden).await?;
+        let Some(tokens) = &self.tokens else { return request.send().await.map_err(SendError::Request) };
+        let again = request.try_clone();
+        let (token, is_new) = tokens.get(hidden).await?;
+        let response = with_authorization(request, &token)?.send().await.map_err(SendError::Request)?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        tokens.forget(&token).await;
+        match again {
+            Some(again) if !is_new => {
+                let (token, _) = tokens.get(hidden).await?;
+                with_authorization(again, &token)?.send().await.map_err(SendError::Request)
+            }
+            _ => Ok(response),
+        }
+    }
+}
+
+/// `request` with `value` as `Authorization`, kept out of debug output.
+pub(super) fn with_authorization(request: RequestBuilder, value: &str) -> Result<RequestBuilder, HttpClientError> {
+    Ok(request.header(AUTHORIZATION, header_value("Authorization", value)?))
 }
 
 /// A client for GET requests: connects as `config` says, follows redirects if it may, gives up after `timeout`.
 ///
-/// Credentials are not part of the client: [`authorize`] adds them to each request.
+/// Credentials are not part of the client: [`HttpClient::send`] adds them to each request.
 ///
 /// # Errors
 ///
@@ -65,35 +157,35 @@ pub(crate) async fn client(config: &HttpConfig, timeout: Duration) -> Result<Cli
 
 /// What [`client`] starts from; redirects and time-outs are the caller's.
 pub(crate) async fn builder(config: &HttpConfig, material: &TlsMaterial) -> Result<ClientBuilder, HttpClientError> {
-    let tls = client_config(&config.tls, material).await?;
+    let mut tls = client_config(&config.tls, material).await?;
+    let protocols: &[&str] = if config.enable_http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+    tls.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .referer(false)
         .no_proxy()
         .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX);
-    if let Some(url) = &config.proxy_url {
-        builder = builder.proxy(reqwest::Proxy::all(url).map_err(|_| HttpClientError::Proxy)?);
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST_MAX)
+        .http2_keep_alive_interval(PING_AFTER);
+    if !config.enable_http2 {
+        builder = builder.http1_only();
+    }
+    for proxy in proxies(&config.proxy).await? {
+        builder = builder.proxy(proxy);
     }
     Ok(builder)
 }
 
-/// Adds what `config` says about credentials and headers to `request`; secrets are read now.
-///
-/// # Errors
-///
-/// A file that cannot be read; a header that is none.
-pub(crate) async fn authorize(request: RequestBuilder, config: &HttpConfig) -> Result<RequestBuilder, HttpClientError> {
-    authorize_hiding(request, config, &mut Hidden::default()).await
-}
-
-/// As [`authorize`]; what was read is added to `hidden`.
-pub(crate) async fn authorize_hiding(
+/// Adds what `config` says about credentials and headers to `request`; secrets are read now and added to `hidden`.
+async fn authorize(
     mut request: RequestBuilder,
     config: &HttpConfig,
     hidden: &mut Hidden,
 ) -> Result<RequestBuilder, HttpClientError> {
+    if let Some(proxy) = &config.proxy.url {
+        hidden.add_url(proxy);
+    }
     for (name, secret) in &config.headers {
         let value = reveal(secret).await?;
         hidden.add(&value);
@@ -102,22 +194,28 @@ pub(crate) async fn authorize_hiding(
     if let Some((scheme, credentials)) = &config.authorization {
         let credentials = reveal(credentials).await?;
         hidden.add(&credentials);
-        request = request.header(AUTHORIZATION, header_value("Authorization", &format!("{scheme} {credentials}"))?);
+        request = with_authorization(request, &format!("{scheme} {credentials}"))?;
     }
     if let Some(basic) = &config.basic_auth {
         let password = match &basic.password {
             Some(secret) => reveal(secret).await?,
             None => String::new(),
         };
-        let encoded = base64_of(&format!("{}:{password}", basic.username));
-        hidden.add(&password);
-        hidden.add(&encoded);
-        request = request.header(AUTHORIZATION, header_value("Authorization", &format!("Basic {encoded}"))?);
+        request = with_authorization(request, &basic_credentials(&reveal(&basic.username).await?, &password, hidden))?;
     }
     Ok(request)
 }
 
-fn header_name(name: &str) -> Result<HeaderName, HttpClientError> {
+/// The value of `Authorization` for `username` and `password` (RFC 7617).
+pub(super) fn basic_credentials(username: &str, password: &str, hidden: &mut Hidden) -> String {
+    let encoded = base64_of(&format!("{username}:{password}"));
+    hidden.add(password);
+    hidden.add(&encoded);
+    format!("Basic {encoded}")
+}
+
+/// `name` as a header's name.
+pub(super) fn header_name(name: &str) -> Result<HeaderName, HttpClientError> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| HttpClientError::Header(name.to_owned()))
 }
 
@@ -131,6 +229,24 @@ pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue, HttpC
 fn base64_of(text: &str) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// At most `limit` bytes of the rest of `response`, and whether that is all of it.
+pub(crate) async fn read_up_to(response: &mut Response, limit: usize) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = limit - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    return (body, false);
+                }
+            }
+            Ok(None) => return (body, true),
+            Err(_) => return (body, false),
+        }
+    }
 }
 
 /// `error` with its causes and without the address, which may hold secrets.
@@ -150,134 +266,4 @@ pub(crate) fn describe(error: reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpListener};
-    use std::sync::Arc;
-
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-    use super::*;
-    use crate::deliver::{BasicAuth, Secret, TlsConfig};
-
-    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/");
-    const TIMEOUT: Duration = Duration::from_secs(10);
-
-    fn fixture(name: &str) -> Option<String> {
-        Some(format!("{FOLDER}{name}"))
-    }
-
-    /// A server for `receiver.test` that answers each connection with 204, in a thread that ends with the tests.
-    fn tls_server(ask_for_certificate: bool) -> SocketAddr {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let chain = vec![CertificateDer::from_pem_file(fixture("server.pem").expect("path")).expect("certificate")];
-        let key = PrivateKeyDer::from_pem_file(fixture("server.key").expect("path")).expect("key");
-        let builder = rustls::ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .expect("versions");
-        let builder = if ask_for_certificate {
-            let mut roots = rustls::RootCertStore::empty();
-            roots
-                .add(CertificateDer::from_pem_file(fixture("ca.pem").expect("path")).expect("certificate"))
-                .expect("root");
-            let verifier =
-                rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.expect("verifier"))
-        } else {
-            builder.with_no_client_auth()
-        };
-        let config = Arc::new(builder.with_single_cert(chain, key).expect("server"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let Ok(connection) = rustls::ServerConnection::new(config.clone()) else { continue };
-                let mut tls = rustls::StreamOwned::new(connection, stream);
-                let _ = tls.read(&mut [0; 4096]);
-                let _ = tls.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-                tls.conn.send_close_notify();
-                let _ = tls.flush();
-            }
-        });
-        address
-    }
-
-    async fn get(address: SocketAddr, tls: TlsConfig) -> Result<u16, String> {
-        let config = HttpConfig { tls, ..HttpConfig::default() };
-        let client = client(&config, TIMEOUT).await.map_err(|error| error.to_string())?;
-        client.get(format!("https://{address}/")).send().await.map(|a| a.status().as_u16()).map_err(describe)
-    }
-
-    #[tokio::test]
-    async fn trusts_what_it_is_told_to_trust() {
-        let address = tls_server(false);
-        let ca_file = fixture("ca.pem");
-        let name = Some("receiver.test".to_owned());
-        let trusting = TlsConfig { ca_file: ca_file.clone(), server_name: name.clone(), ..TlsConfig::default() };
-        assert_eq!(get(address, trusting).await, Ok(204));
-        let insecure = TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() };
-        assert_eq!(get(address, insecure).await, Ok(204));
-        for (config, part) in [
-            (TlsConfig { server_name: name, ..TlsConfig::default() }, "UnknownIssuer"),
-            (TlsConfig { ca_file: ca_file.clone(), ..TlsConfig::default() }, "not valid for name"),
-            (
-                TlsConfig { ca_file, server_name: Some("other.test".into()), ..TlsConfig::default() },
-                "not valid for name",
-            ),
-            (TlsConfig { ca_file: fixture("server.key"), ..TlsConfig::default() }, "no certificate in"),
-            (TlsConfig { ca_file: fixture("none.pem"), ..TlsConfig::default() }, "cannot read"),
-            (TlsConfig { cert_file: fixture("server.pem"), ..TlsConfig::default() }, "go together"),
-            (TlsConfig { server_name: Some("a b".into()), ..TlsConfig::default() }, "not a host name"),
-        ] {
-            let error = get(address, config).await.expect_err(part);
-            assert!(error.contains(part), "{part}: {error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn shows_its_certificate() {
-        let address = tls_server(true);
-        let anonymous =
-            TlsConfig { ca_file: fixture("ca.pem"), server_name: Some("receiver.test".into()), ..TlsConfig::default() };
-        assert!(get(address, anonymous.clone()).await.is_err());
-        let known = TlsConfig { cert_file: fixture("server.pem"), key_file: fixture("server.key"), ..anonymous };
-        assert_eq!(get(address, known).await, Ok(204));
-    }
-
-    #[tokio::test]
-    async fn adds_credentials_and_hides_them() {
-        let config = HttpConfig {
-            basic_auth: Some(BasicAuth { username: "ada".into(), password: Some(Secret::Value("engine".into())) }),
-            headers: vec![("X-Key".into(), Secret::Value("s3cret".into()))],
-            ..HttpConfig::default()
-        };
-        let client = client(&config, TIMEOUT).await.expect("a client");
-        let mut hidden = Hidden::default();
-        let request =
-            authorize_hiding(client.get("http://127.0.0.1/"), &config, &mut hidden).await.expect("authorised");
-        let request = request.build().expect("a request");
-        assert_eq!(request.headers()["authorization"], "Basic YWRhOmVuZ2luZQ==");
-        assert_eq!(request.headers()["x-key"], "s3cret");
-        assert_eq!(hidden.redact("engine YWRhOmVuZ2luZQ== s3cret"), "<secret> <secret> <secret>");
-        assert!(!format!("{request:?}").contains("s3cret"));
-
-        let bearer = HttpConfig {
-            authorization: Some(("Bearer".into(), Secret::Value("t0ken".into()))),
-            ..HttpConfig::default()
-        };
-        let request = authorize(client.get("http://127.0.0.1/"), &bearer).await.expect("authorised");
-        assert_eq!(request.build().expect("a request").headers()["authorization"], "Bearer t0ken");
-
-        let broken = HttpConfig { headers: vec![("X".into(), Secret::Value("a\nb".into()))], ..HttpConfig::default() };
-        let error = authorize(client.get("http://127.0.0.1/"), &broken).await.expect_err("refused");
-        assert_eq!(error.to_string(), "the header `X` has an invalid name or value");
-    }
-
-    #[tokio::test]
-    async fn refuses_a_proxy_without_showing_its_password() {
-        let config = HttpConfig { proxy_url: Some("http://user:pass word@[".into()), ..HttpConfig::default() };
-        let error = client(&config, TIMEOUT).await.expect_err("refused");
-        assert_eq!(error.to_string(), "proxy_url is not a valid address");
-    }
-}
+mod tests;

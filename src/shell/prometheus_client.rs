@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::deliver::HttpConfig;
 
-use super::http_client::{HttpClientError, authorize, client, describe};
+use super::http_client::{HttpClient, HttpClientError, SendError, describe};
+use super::secret::Hidden;
 
 /// How much of an answer that is not understood is shown.
 const EXCERPT_CHARACTERS: usize = 200;
@@ -64,7 +65,7 @@ pub enum AskError {
 
 /// A server with Prometheus's HTTP API.
 pub struct PrometheusClient {
-    client: Client,
+    client: HttpClient,
     config: HttpConfig,
     address: String,
     answer_bytes_max: usize,
@@ -119,7 +120,7 @@ impl PrometheusClient {
         if !address.starts_with("http://") && !address.starts_with("https://") {
             return Err(AskError::Address(address.to_owned()));
         }
-        let client = client(&config, timeout).await?;
+        let client = HttpClient::new(&config, timeout).await?;
         Ok(PrometheusClient { client, config, address: address.trim_end_matches('/').to_owned(), answer_bytes_max })
     }
 
@@ -135,16 +136,19 @@ impl PrometheusClient {
     ) -> Result<Answered<T>, AskError> {
         let url = format!("{}{path}", self.address);
         let request = match parameters {
-            [] => self.client.get(&url),
-            _ => self.client.post(&url).form(parameters),
+            [] => self.client.request(Method::GET, &url),
+            _ => self.client.request(Method::POST, &url).form(parameters),
         };
-        let request = authorize(request, &self.config).await?;
         let unreachable = |error: reqwest::Error| AskError::Unreachable {
             url: url.clone(),
             is_connection: error.is_connect(),
             reason: describe(error),
         };
-        let mut response = request.send().await.map_err(unreachable)?;
+        let mut response = match self.client.send(request, &self.config, &mut Hidden::default()).await {
+            Ok(response) => response,
+            Err(SendError::Client(error)) => return Err(error.into()),
+            Err(SendError::Request(error)) => return Err(unreachable(error)),
+        };
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {

@@ -8,10 +8,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+};
 
 use super::secret::{FileError, read_bounded};
-use crate::deliver::TlsConfig;
+use crate::deliver::{Secret, TlsConfig, TlsVersion};
 
 /// The greatest size of a file with certificates or a key, in bytes.
 const PEM_FILE_SIZE_MAX: u64 = 4 << 20;
@@ -32,15 +34,15 @@ pub enum TlsError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file holds nothing of what it should.
-    #[error("no {wanted} in {path}")]
+    #[error("no {wanted} in {place}")]
     Content {
         /// What was looked for.
         wanted: &'static str,
-        /// The file.
-        path: String,
+        /// The file, or the configuration's field.
+        place: String,
     },
     /// Only one of certificate and key is given.
-    #[error("cert_file and key_file go together")]
+    #[error("a certificate and its key go together")]
     HalfIdentity,
     /// The expected name is no host name.
     #[error("server_name `{0}` is not a host name")]
@@ -70,19 +72,19 @@ impl std::fmt::Debug for Pem {
 }
 
 impl TlsMaterial {
-    /// Reads the files that `config` names.
+    /// Reads what `config` holds and the files that it names.
     pub(crate) async fn read(config: &TlsConfig) -> Result<TlsMaterial, TlsError> {
-        let roots = match &config.ca_file {
-            Some(path) => Some(certificates(path).await?),
+        let roots = match &config.ca {
+            Some(ca) => Some(certificates_in(&pem(ca).await?, ca, "ca")?),
             None => None,
         };
-        let identity = match (&config.cert_file, &config.key_file) {
-            (Some(cert_file), Some(key_file)) => {
-                let key = read_bounded(key_file, PEM_FILE_SIZE_MAX).await?;
-                if PrivateKeyDer::from_pem_slice(&key).is_err() {
-                    return Err(TlsError::Content { wanted: "private key", path: key_file.clone() });
+        let identity = match (&config.cert, &config.key) {
+            (Some(cert), Some(key)) => {
+                let key_pem = pem(key).await?;
+                if PrivateKeyDer::from_pem_slice(&key_pem).is_err() {
+                    return Err(TlsError::Content { wanted: "private key", place: place(key, "key") });
                 }
-                Some((certificates(cert_file).await?, Pem(key)))
+                Some((certificates_in(&pem(cert).await?, cert, "cert")?, Pem(key_pem)))
             }
             (None, None) => None,
             _ => return Err(TlsError::HalfIdentity),
@@ -91,11 +93,26 @@ impl TlsMaterial {
     }
 }
 
-async fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read_bounded(path, PEM_FILE_SIZE_MAX).await?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
+/// The PEM text that `source` holds or names.
+async fn pem(source: &Secret) -> Result<Vec<u8>, TlsError> {
+    match source {
+        Secret::Value(text) => Ok(text.clone().into_bytes()),
+        Secret::File(path) => Ok(read_bounded(path, PEM_FILE_SIZE_MAX).await?),
+    }
+}
+
+/// Where `source`, the value of `field`, is looked for.
+fn place(source: &Secret, field: &str) -> String {
+    match source {
+        Secret::Value(_) => format!("`{field}`"),
+        Secret::File(path) => path.clone(),
+    }
+}
+
+fn certificates_in(pem: &[u8], source: &Secret, field: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
     if found.is_empty() {
-        return Err(TlsError::Content { wanted: "certificate", path: path.to_owned() });
+        return Err(TlsError::Content { wanted: "certificate", place: place(source, field) });
     }
     Ok(found)
 }
@@ -105,7 +122,9 @@ pub(crate) async fn machine_certificates() -> Vec<CertificateDer<'static>> {
     let named = std::env::var("SSL_CERT_FILE").ok();
     let mut checked = RootCertStore::empty();
     for path in named.iter().map(String::as_str).chain(MACHINE_ROOTS) {
-        if let Ok(found) = certificates(path).await {
+        let bundle = Secret::File(path.to_owned());
+        let Ok(pem) = pem(&bundle).await else { continue };
+        if let Ok(found) = certificates_in(&pem, &bundle, "ca") {
             return found.into_iter().filter(|certificate| checked.add(certificate.clone()).is_ok()).collect();
         }
     }
@@ -118,7 +137,7 @@ pub(crate) async fn machine_certificates() -> Vec<CertificateDer<'static>> {
 /// A `server_name` is the name that the certificate must be for; the name sent in the handshake stays the host's.
 pub(crate) async fn client_config(config: &TlsConfig, material: &TlsMaterial) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions(config))?;
     let verifier: Arc<dyn ServerCertVerifier> = if config.insecure_skip_verify {
         Arc::new(TrustAnything { provider })
     } else {
@@ -137,6 +156,15 @@ pub(crate) async fn client_config(config: &TlsConfig, material: &TlsMaterial) ->
         }
         None => Ok(builder.with_no_client_auth()),
     }
+}
+
+/// The versions of TLS that `config` allows.
+fn versions(config: &TlsConfig) -> Vec<&'static SupportedProtocolVersion> {
+    let allowed = |version: TlsVersion| {
+        config.min_version.is_none_or(|min| min <= version) && config.max_version.is_none_or(|max| version <= max)
+    };
+    let all = [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)];
+    all.into_iter().filter(|(version, _)| allowed(*version)).map(|(_, version)| version).collect()
 }
 
 async fn root_store(material: &TlsMaterial) -> Result<RootCertStore, TlsError> {

@@ -15,7 +15,7 @@ use tracing::warn;
 use super::mail::{self, Mail};
 use super::text::one_line;
 use super::{Attempt, limit};
-use crate::deliver::{EmailConfig, Outcome, SmtpSecurity};
+use crate::deliver::{EmailConfig, Outcome, SmtpSecurity, TlsVersion};
 use crate::shell::secret::{Hidden, reveal};
 use crate::shell::tls::{Pem, TlsError, TlsMaterial, machine_certificates, server_name};
 
@@ -111,6 +111,9 @@ async fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, TlsError>
         .certificate_store(store)
         .dangerous_accept_invalid_certs(config.tls.insecure_skip_verify)
         .dangerous_accept_invalid_hostnames(config.tls.insecure_skip_verify);
+    if config.tls.min_version == Some(TlsVersion::Tls13) {
+        builder = builder.set_min_tls_version(lettre::transport::smtp::client::TlsVersion::Tlsv13);
+    }
     for root in roots {
         builder = builder.add_root_certificate(Certificate::from_der(root.to_vec()).map_err(general)?);
     }

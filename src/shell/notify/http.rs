@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Action, Policy};
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 
 use super::text::{RenderError, cut, one_line};
-use crate::deliver::{HttpConfig, Outcome, TlsConfig};
+use crate::deliver::{HttpConfig, OAuth2Config, Outcome, ProxyConfig, TlsConfig};
 use crate::model::Timestamp;
-use crate::shell::http_client::{HttpClientError, REDIRECTS_MAX, authorize_hiding, builder, describe, header_value};
+use crate::shell::http_client::{
+    HttpClient, HttpClientError, REDIRECTS_MAX, SendError, builder, describe, header_value, read_up_to,
+};
 use crate::shell::secret::{FileError, Hidden};
 use crate::shell::tls::TlsMaterial;
 
@@ -30,7 +32,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sends, with one client per kind of connection.
 #[derive(Default)]
 pub(super) struct HttpSender {
-    clients: Mutex<Vec<(ClientKey, Client)>>,
+    clients: Mutex<Vec<(ClientKey, HttpClient)>>,
 }
 
 /// What two clients must agree on to be one; credentials are added to each request.
@@ -38,8 +40,17 @@ pub(super) struct HttpSender {
 struct ClientKey {
     tls: TlsConfig,
     material: TlsMaterial,
-    proxy_url: Option<String>,
+    proxy: ProxyConfig,
+    oauth2: Option<Box<OAuth2Config>>,
     follow_redirects: bool,
+    enable_http2: bool,
+}
+
+impl ClientKey {
+    /// Whether the two differ in what the files of their TLS settings held, at most.
+    fn replaces(&self, other: &ClientKey) -> bool {
+        *other == ClientKey { material: other.material.clone(), ..self.clone() }
+    }
 }
 
 /// A request; a POST of JSON unless it is changed.
@@ -138,7 +149,7 @@ impl HttpSender {
             .ok_or_else(|| Outcome::Rejected { error: "the address is not an http or https URL".to_owned() })?;
         let mut http = Cow::Borrowed(post.http);
         if post.secret_headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            http = Cow::Owned(HttpConfig { authorization: None, basic_auth: None, ..post.http.clone() });
+            http = Cow::Owned(post.http.without_authorization());
         }
         let client = self.client(&http).await.map_err(failed)?;
         let mut request = client.request(post.method, url).timeout(post.timeout);
@@ -152,24 +163,30 @@ impl HttpSender {
         for (name, value) in post.headers.iter().chain(&post.secret_headers) {
             request = request.header(*name, header_value(name, value).map_err(failed)?);
         }
-        let request = authorize_hiding(request, &http, hidden).await.map_err(failed)?;
-        match request.body(post.body).send().await {
+        match client.send(request.body(post.body), &http, hidden).await {
             Ok(response) => Ok(read(response, now).await),
-            Err(error) if error.is_builder() => Err(Outcome::Rejected { error: hidden.redact(&describe(error)) }),
-            Err(error) if error.is_timeout() => {
+            Err(SendError::Client(error)) => Err(failed(error)),
+            Err(SendError::Request(error)) if error.is_builder() => {
+                Err(Outcome::Rejected { error: hidden.redact(&describe(error)) })
+            }
+            Err(SendError::Request(error)) if error.is_timeout() => {
                 Err(Outcome::Retry { error: format!("no answer within {:?}", post.timeout), after: None })
             }
-            Err(error) => Err(Outcome::Retry { error: hidden.redact(&describe(error)), after: None }),
+            Err(SendError::Request(error)) => {
+                Err(Outcome::Retry { error: hidden.redact(&describe(error)), after: None })
+            }
         }
     }
 
     /// A client as `config` says; kept until the files of its TLS settings change.
-    async fn client(&self, config: &HttpConfig) -> Result<Client, HttpClientError> {
+    async fn client(&self, config: &HttpConfig) -> Result<HttpClient, HttpClientError> {
         let key = ClientKey {
             tls: config.tls.clone(),
             material: TlsMaterial::read(&config.tls).await?,
-            proxy_url: config.proxy_url.clone(),
+            proxy: config.proxy.clone(),
+            oauth2: config.oauth2.clone(),
             follow_redirects: config.follow_redirects,
+            enable_http2: config.enable_http2,
         };
         if let Some((_, client)) = self.lock().iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
@@ -180,10 +197,9 @@ impl HttpSender {
             .redirect(redirects)
             .build()
             .map_err(|error| HttpClientError::Build(describe(error)))?;
+        let client = HttpClient::of(client, config);
         let mut clients = self.lock();
-        clients.retain(|(known, _)| {
-            (&known.tls, &known.proxy_url, known.follow_redirects) != (&key.tls, &key.proxy_url, key.follow_redirects)
-        });
+        clients.retain(|(known, _)| !key.replaces(known));
         if clients.len() >= CLIENTS_MAX {
             clients.remove(0);
         }
@@ -191,7 +207,7 @@ impl HttpSender {
         Ok(client)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(ClientKey, Client)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(ClientKey, HttpClient)>> {
         self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -205,25 +221,9 @@ fn follow(attempt: reqwest::redirect::Attempt<'_>) -> Action {
 }
 
 async fn read(mut response: reqwest::Response, now: Timestamp) -> Answer {
-    let mut answer = Answer {
-        status: response.status(),
-        body: Vec::new(),
-        complete: false,
-        retry_after: retry_after(response.headers(), now),
-    };
-    while answer.body.len() < ANSWER_SIZE_MAX {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                let room = ANSWER_SIZE_MAX - answer.body.len();
-                answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            }
-            Ok(None) => {
-                answer.complete = true;
-                break;
-            }
-            Err(_) => break,
-        }
-    }
+    let (status, retry_after) = (response.status(), retry_after(response.headers(), now));
+    let (body, complete) = read_up_to(&mut response, ANSWER_SIZE_MAX).await;
+    let mut answer = Answer { status, body, complete, retry_after };
     if !answer.status.is_success() && answer.retry_after.is_none() {
         answer.retry_after = retry_after_in(&answer.body);
     }

@@ -87,7 +87,7 @@ pub(super) async fn tell(
     hidden: &mut Hidden,
 ) -> Result<(Answer, Outcome), Outcome> {
     let authorization = Some(("Bearer".to_owned(), token.clone()));
-    let http = HttpConfig { authorization, basic_auth: None, ..config.http.clone() };
+    let http = HttpConfig { authorization, ..config.http.without_authorization() };
     let mut app = App { url, http, config, attempt, hidden };
     let known = attempt.reference.and_then(Reference::read).filter(|known| known.to == message.channel());
     if let Some(known) = known

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
 use super::state::ScrapeFailure;
 use super::target::Target;
 use crate::config::ScrapeConfig;
 use crate::formats::exposition::{self, Format};
-use crate::shell::http_client;
+use crate::shell::http_client::{HttpClient, SendError, describe};
+use crate::shell::secret::Hidden;
 
 /// The greatest size of an answer in bytes, uncompressed, where `body_size_limit` sets none.
 const BODY_BYTES_MAX: usize = 256 << 20;
@@ -24,7 +25,7 @@ pub(super) struct Answer {
 /// Asks `target`; `client` is built if there is none and dropped when the connection failed, so that changed certificates
 /// are read.
 pub(super) async fn fetch(
-    client: &mut Option<Client>,
+    client: &mut Option<HttpClient>,
     config: &ScrapeConfig,
     target: &Target,
 ) -> Result<Answer, ScrapeFailure> {
@@ -38,22 +39,27 @@ pub(super) async fn fetch(
 }
 
 async fn exchange(
-    client: &mut Option<Client>,
+    client: &mut Option<HttpClient>,
     config: &ScrapeConfig,
     target: &Target,
 ) -> Result<Answer, ScrapeFailure> {
-    let connection = |error: http_client::HttpClientError| ScrapeFailure::Connection(error.to_string());
     let client = match client {
         Some(client) => client,
-        None => client.insert(http_client::client(&config.http, target.timeout).await.map_err(connection)?),
+        None => {
+            let built = HttpClient::new(&config.http, target.timeout).await;
+            client.insert(built.map_err(|error| ScrapeFailure::Connection(error.to_string()))?)
+        }
     };
     let request = client
-        .get(target.url.clone())
+        .request(Method::GET, target.url.clone())
         .header(ACCEPT, exposition::accept(&config.exposition.protocols()))
         .header(TIMEOUT_HEADER, target.timeout.as_secs_f64().to_string());
-    let request = http_client::authorize(request, &config.http).await.map_err(connection)?;
     let failed = |error: reqwest::Error| failure(error, target.timeout);
-    let mut response = request.send().await.map_err(failed)?;
+    let answer = client.send(request, &config.http, &mut Hidden::default()).await;
+    let mut response = answer.map_err(|error| match error {
+        SendError::Client(error) => ScrapeFailure::Connection(error.to_string()),
+        SendError::Request(error) => failed(error),
+    })?;
     let status = response.status().as_u16();
     if status != 200 {
         return Err(ScrapeFailure::Status(status));
@@ -75,5 +81,5 @@ fn failure(error: reqwest::Error, timeout: Duration) -> ScrapeFailure {
     if error.is_timeout() {
         return ScrapeFailure::Timeout(timeout);
     }
-    ScrapeFailure::Connection(http_client::describe(error))
+    ScrapeFailure::Connection(describe(error))
 }

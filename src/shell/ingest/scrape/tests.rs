@@ -86,7 +86,8 @@ async fn a_target_from_first_scrape_to_removal() {
     // A loaded machine may need longer than the interval for an answer.
     (job.interval, job.timeout) = (Duration::from_millis(1000), Duration::from_millis(1000));
     job.params = vec![("x".to_owned(), vec!["1".to_owned()])];
-    job.http.basic_auth = Some(BasicAuth { username: "u".to_owned(), password: Some(Secret::Value("p".to_owned())) });
+    job.http.basic_auth =
+        Some(BasicAuth { username: Secret::Value("u".to_owned()), password: Some(Secret::Value("p".to_owned())) });
     scraper.apply(vec![job.clone()]).await;
 
     let first = next(&mut announced, |accepted| value(accepted, "a") == Some(1.0)).await;

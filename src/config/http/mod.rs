@@ -1,8 +1,35 @@
 //! `http_config`, `tls_config` and the authentication fields, alike for scraping and for receivers.
 
-use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
+mod oauth2;
+mod proxy;
+mod tls;
 
-use super::yaml::{Fields, Node, Reader};
+use super::yaml::{Entry, Fields, Node, Reader, shorten};
+use crate::deliver::{BasicAuth, HttpConfig, Secret};
+
+pub(super) use tls::tls_config;
+
+/// Headers that a request gets by itself, or that would change what it is; in lower case.
+const RESERVED_HEADERS: [&str; 18] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "user-agent",
+    "www-authenticate",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
+    "x-prometheus-remote-read-version",
+    "x-prometheus-remote-write-version",
+    "x-prometheus-scrape-timeout-seconds",
+];
 
 /// A connection over HTTP given as a mapping of its own.
 pub(super) fn http_config(reader: &Reader<'_>, node: &Node) -> HttpConfig {
@@ -19,39 +46,33 @@ pub(super) fn http_fields(fields: &mut Fields<'_>) -> HttpConfig {
     let basic_auth = fields.take("basic_auth").and_then(|node| basic_auth(reader, node));
     let authorization = fields.take("authorization").and_then(|node| authorization(reader, node));
     let bearer = fields.secret("bearer_token", "bearer_token_file");
-    let ways = [("basic_auth", basic_auth.is_some()), ("authorization", authorization.is_some())];
+    let oauth2 = fields.take("oauth2").and_then(|node| oauth2::oauth2(reader, node));
+    let ways = [
+        ("basic_auth", basic_auth.is_some()),
+        ("authorization", authorization.is_some()),
+        ("oauth2", oauth2.is_some()),
+        ("bearer_token", bearer.is_some()),
+    ];
     let given: Vec<&str> = ways.iter().filter(|way| way.1).map(|way| way.0).collect();
-    if let (Some(first), true) = (given.first(), given.len() + usize::from(bearer.is_some()) > 1) {
-        let message = "give one of `basic_auth`, `authorization` and `bearer_token`, not several";
-        fields.error_at(first, "config/auth-twice", message);
-    }
-    fields.unsupported("oauth2", Some("use `authorization` with a `credentials_file`"));
-    for name in ["no_proxy", "proxy_from_environment", "proxy_connect_header"] {
-        fields.unsupported(name, Some("name the proxy in `proxy_url`"));
-    }
-    if let Some(node) = fields.take("proxy_url") {
-        reader.hide(node);
-    }
-    let proxy_url = fields.text("proxy_url").filter(|url| !url.is_empty());
-    if proxy_url.as_deref().is_some_and(|url| !url.contains("://")) {
-        fields.error_at("proxy_url", "config/url", "`proxy_url` needs a scheme, such as `http://`");
+    if given.len() > 1 {
+        let message = "give one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`, not several";
+        fields.error_at(given[0], "config/auth-twice", message);
     }
     HttpConfig {
         basic_auth,
         authorization: authorization.or(bearer.map(|secret| ("Bearer".to_owned(), secret))),
+        oauth2,
         tls: fields.take("tls_config").map(|node| tls_config(reader, node)).unwrap_or_default(),
         follow_redirects: fields.flag("follow_redirects").unwrap_or(defaults.follow_redirects),
         enable_http2: fields.flag("enable_http2").unwrap_or(defaults.enable_http2),
-        proxy_url,
+        proxy: proxy::proxy(fields),
         headers: fields.take("http_headers").map(|node| headers(reader, node)).unwrap_or_default(),
     }
 }
 
 fn basic_auth(reader: &Reader<'_>, node: &Node) -> Option<BasicAuth> {
     let mut fields = reader.fields(node, "`basic_auth`")?;
-    fields.unsupported("username_file", Some("give `username`; `${NAME}` is replaced in `password`"));
-    let username = fields.text_or("username", "");
-    let username = reader.expand(&username, &fields.key_span("username")).unwrap_or_default();
+    let username = fields.secret("username", "username_file").unwrap_or(Secret::Value(String::new()));
     let password = fields.secret("password", "password_file");
     fields.finish();
     Some(BasicAuth { username, password })
@@ -59,7 +80,8 @@ fn basic_auth(reader: &Reader<'_>, node: &Node) -> Option<BasicAuth> {
 
 fn authorization(reader: &Reader<'_>, node: &Node) -> Option<(String, Secret)> {
     let mut fields = reader.fields(node, "`authorization`")?;
-    let scheme = fields.text_or("type", "Bearer").trim().to_owned();
+    let scheme = fields.text("type").map(|scheme| scheme.trim().to_owned()).filter(|scheme| !scheme.is_empty());
+    let scheme = scheme.unwrap_or_else(|| "Bearer".to_owned());
     if scheme.eq_ignore_ascii_case("basic") {
         fields.error_at("type", "config/authorization", "for basic authentication use `basic_auth`");
     }
@@ -71,37 +93,24 @@ fn authorization(reader: &Reader<'_>, node: &Node) -> Option<(String, Secret)> {
     credentials.map(|secret| (scheme, secret))
 }
 
-/// TLS settings.
-pub(super) fn tls_config(reader: &Reader<'_>, node: &Node) -> TlsConfig {
-    let Some(mut fields) = reader.fields(node, "a TLS configuration") else { return TlsConfig::default() };
-    for name in ["ca", "cert", "key", "min_version", "max_version"] {
-        fields.unsupported(name, None);
+/// Notes an error unless the key of `entry` can be a header's name.
+fn header_name(reader: &Reader<'_>, entry: &Entry) {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if entry.key.is_empty() || !entry.key.chars().all(token) {
+        reader.error("config/header", &entry.key_span, format!("`{}` is no header name", shorten(&entry.key)));
     }
-    let config = TlsConfig {
-        ca_file: fields.path("ca_file"),
-        cert_file: fields.path("cert_file"),
-        key_file: fields.path("key_file"),
-        server_name: fields.text("server_name").filter(|name| !name.is_empty()),
-        insecure_skip_verify: fields.flag("insecure_skip_verify").unwrap_or(false),
-    };
-    if config.cert_file.is_some() != config.key_file.is_some() {
-        let given = if config.cert_file.is_some() { "cert_file" } else { "key_file" };
-        fields.error_at(given, "config/tls", "`cert_file` and `key_file` belong together; one is missing");
-    }
-    fields.finish();
-    config
 }
 
 fn headers(reader: &Reader<'_>, node: &Node) -> Vec<(String, Secret)> {
     let mut headers = Vec::new();
     for entry in reader.entries(node, "headers and their values") {
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if entry.key.is_empty() || !entry.key.chars().all(token) {
-            reader.error("config/header", &entry.key_span, format!("`{}` is no header name", entry.key));
-        }
-        if entry.key.eq_ignore_ascii_case("authorization") {
+        header_name(reader, entry);
+        let name = entry.key.to_ascii_lowercase();
+        if name == "authorization" {
             let message = "give the header `Authorization` through `authorization` or `basic_auth`";
             reader.error("config/header", &entry.key_span, message);
+        } else if RESERVED_HEADERS.contains(&name.as_str()) {
+            reader.error("config/header", &entry.key_span, format!("the header `{}` cannot be set", entry.key));
         }
         let Some(mut fields) = reader.fields(&entry.value, "the values of a header") else { continue };
         let key_span = fields.key_span("secrets");
