@@ -13,8 +13,9 @@ use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
 use super::receivers::{
-    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, mattermost_defaults, receivers, rocketchat_defaults, slack_defaults,
-    smtp_defaults, telegram_defaults, webex_api_url, wechat_defaults,
+    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, jira_api_url, mattermost_defaults, opsgenie_defaults, receivers,
+    rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults, victorops_defaults, webex_api_url,
+    wechat_defaults,
 };
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
@@ -177,6 +178,9 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
             slack,
             smtp,
             pagerduty_url,
+            opsgenie: opsgenie_defaults(&mut fields),
+            victorops: victorops_defaults(&mut fields),
+            jira_api_url: jira_api_url(&mut fields, "jira_api_url", ""),
             mattermost: mattermost_defaults(&mut fields),
             rocketchat: rocketchat_defaults(&mut fields),
             telegram: telegram_defaults(&mut fields),
@@ -184,17 +188,6 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
             wechat: wechat_defaults(&mut fields),
         },
     };
-    for name in [
-        "opsgenie_api_url",
-        "opsgenie_api_key",
-        "opsgenie_api_key_file",
-        "victorops_api_url",
-        "victorops_api_key",
-        "victorops_api_key_file",
-        "jira_api_url",
-    ] {
-        fields.unsupported(name, None);
-    }
     fields.finish();
     global
 }

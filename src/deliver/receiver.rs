@@ -53,6 +53,14 @@ pub enum Channel {
     Ntfy(Box<NtfyConfig>),
     /// An application of Gotify.
     Gotify(Box<GotifyConfig>),
+    /// Opsgenie's Alert API.
+    Opsgenie(Box<OpsgenieConfig>),
+    /// VictorOps' (Splunk On-Call's) REST endpoint.
+    Victorops(Box<VictoropsConfig>),
+    /// A message of Pushover.
+    Pushover(Box<PushoverConfig>),
+    /// An issue in Jira.
+    Jira(Box<JiraConfig>),
 }
 
 impl Channel {
@@ -74,6 +82,10 @@ impl Channel {
             Channel::Wechat(_) => "wechat",
             Channel::Ntfy(_) => "ntfy",
             Channel::Gotify(_) => "gotify",
+            Channel::Opsgenie(_) => "opsgenie",
+            Channel::Victorops(_) => "victorops",
+            Channel::Pushover(_) => "pushover",
+            Channel::Jira(_) => "jira",
         }
     }
 }

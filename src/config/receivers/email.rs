@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::deliver::{Channel, EmailConfig, Secret, SmtpSecurity, TlsConfig};
+use crate::deliver::{Channel, EmailConfig, Secret, SmtpSecurity, TlsConfig, TlsVersion};
 
 use super::{ChannelDefaults, Fields, timeout};
 use crate::config::http::tls_config;
@@ -30,7 +30,6 @@ pub(in crate::config) struct SmtpDefaults {
 
 /// Reads `smtp_*` of `global`.
 pub(in crate::config) fn smtp_defaults(fields: &mut Fields<'_>) -> SmtpDefaults {
-    let reader = fields.reader();
     fields.without_effect("smtp_auth_secret", CRAM_MD5);
     fields.without_effect("smtp_auth_secret_file", CRAM_MD5);
     fields.without_effect("smtp_auth_identity", IDENTITY);
@@ -42,7 +41,7 @@ pub(in crate::config) fn smtp_defaults(fields: &mut Fields<'_>) -> SmtpDefaults 
         auth_password: fields.secret("smtp_auth_password", "smtp_auth_password_file"),
         require_tls: fields.flag("smtp_require_tls").unwrap_or(true),
         force_implicit_tls: fields.flag("smtp_force_implicit_tls"),
-        tls: fields.take("smtp_tls_config").map(|node| tls_config(reader, node)).unwrap_or_default(),
+        tls: mail_tls(fields, "smtp_tls_config").unwrap_or_default(),
     }
 }
 
@@ -81,7 +80,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         fields.template_or("html", r#"{{ template "email.default.html" . }}"#),
         fields.template_or("text", ""),
         timeout(fields),
-        fields.take("tls_config").map_or_else(|| smtp.tls.clone(), |node| tls_config(reader, node)),
+        mail_tls(fields, "tls_config").unwrap_or_else(|| smtp.tls.clone()),
     );
     let (host, port) = host?;
     let security = match (implicit, require_tls) {
@@ -107,6 +106,16 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         timeout,
     };
     Some(Channel::Email(Box::new(config)))
+}
+
+/// TLS settings for mail.
+fn mail_tls(fields: &mut Fields<'_>, name: &'static str) -> Option<TlsConfig> {
+    let config = tls_config(fields.reader(), fields.take(name)?);
+    if config.max_version == Some(TlsVersion::Tls12) {
+        let message = "for mail TLS 1.3 cannot be ruled out: leave `max_version` out";
+        fields.error_at(name, "config/tls-version", message);
+    }
+    Some(config)
 }
 
 /// `host:port`; an IPv6 host stands in brackets.

@@ -83,7 +83,7 @@ receivers:
             }
             Channel::Webhook(_) => assert!(integration.send_resolved),
             Channel::Console(_) => assert!(!integration.send_resolved),
-            _ => panic!("not here"),
+            other => panic!("not here: {other:?}"),
         }
     }
 }
@@ -115,7 +115,7 @@ receivers:
   - name: team
     slack_configs: [{channel: x, titel: y}]
     email_configs: [{to: 'a@b', smarthost: nowhere}]
-    opsgenie_configs: [{api_key: hunter2}]
+    escalation: hunter2
     webhook_configs: [{url: 'ftp://hunter2'}, {url: 'http://x', max_alerts: -1}]
     pagerduty_configs: [{routing_key: hunter2, description: '{{ template "nope" . }}'}]
 inhibit_rules: []
@@ -251,13 +251,13 @@ inhibit_rules: []
     24 |     email_configs: [{to: 'a@b', smarthost: nowhere}]
        |                                 ^^^^^^^^^
 
-    error[config/unsupported]: `opsgenie_configs` is not supported yet
+    error[config/unsupported]: `escalation` is not supported yet
       --> watchbell.yml:25:5
        |
-    25 |     opsgenie_configs: [{api_key: *******}]
-       |     ^^^^^^^^^^^^^^^^
+    25 |     escalation: *******
+       |     ^^^^^^^^^^
        |
-       = help: this version has console, webhook, slack, email and pagerduty
+       = help: it comes with a later version; take it out for now
 
     error[config/url]: `url` must begin with `http://` or `https://`
       --> watchbell.yml:26:24

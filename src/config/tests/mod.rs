@@ -3,6 +3,8 @@
 mod chat_receivers;
 mod conformance;
 mod hostile;
+mod http;
+mod incidents;
 mod main_files;
 mod muting;
 mod rule_files;

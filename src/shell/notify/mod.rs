@@ -7,12 +7,15 @@ mod discord;
 mod email;
 mod gotify;
 mod http;
+mod jira;
 mod mail;
 mod mattermost;
 mod msteams;
 mod msteamsv2;
 mod ntfy;
+mod opsgenie;
 mod pagerduty;
+mod pushover;
 mod refusal;
 mod rocketchat;
 mod slack;
@@ -22,6 +25,7 @@ mod slack_blocks;
 mod telegram;
 mod telegram_html;
 mod text;
+mod victorops;
 mod webex;
 mod webhook;
 mod wechat;
@@ -34,6 +38,8 @@ mod chat_answer_tests;
 mod chat_payload_tests;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod incident_tests;
 
 use std::fmt;
 use std::future::Future;
@@ -123,6 +129,16 @@ impl Sender {
             Channel::Wechat(config) => tried(config.timeout, wechat::send(config, &attempt)).await,
             Channel::Ntfy(config) => tried(config.timeout, ntfy::send(config, &attempt)).await,
             Channel::Gotify(config) => tried(config.timeout, gotify::send(config, &attempt)).await,
+            Channel::Opsgenie(config) => {
+                let all = limit(config.timeout).saturating_mul(opsgenie::REQUESTS_MAX);
+                tried(all, opsgenie::send(config, &attempt)).await
+            }
+            Channel::Victorops(config) => tried(config.timeout, victorops::send(config, &attempt)).await,
+            Channel::Pushover(config) => tried(config.timeout, pushover::send(config, &attempt)).await,
+            Channel::Jira(config) => {
+                let all = limit(config.timeout).saturating_mul(jira::REQUESTS_MAX);
+                tried(all, jira::send(config, &attempt)).await
+            }
         }
     }
 }
@@ -192,6 +208,12 @@ pub fn render(
         Channel::Wechat(config) => Rendered::Request(pretty(&wechat::render(config, &texts)?)),
         Channel::Ntfy(config) => Rendered::Request(pretty(&ntfy::render(config, &texts))),
         Channel::Gotify(config) => Rendered::Request(pretty(&gotify::render(config, &texts))),
+        Channel::Opsgenie(config) => {
+            Rendered::Request(opsgenie::show(&opsgenie::render(config, notification, &texts)?))
+        }
+        Channel::Victorops(config) => Rendered::Request(pretty(&victorops::render(config, notification, &texts))),
+        Channel::Pushover(config) => Rendered::Request(pushover::show(&pushover::render(config, &texts))),
+        Channel::Jira(config) => Rendered::Request(pretty(&jira::render(config, notification, &texts, true)?)),
     })
 }
 
