@@ -112,6 +112,8 @@ pub enum EventKind {
         #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
         ends_at: Timestamp,
     },
+    /// Somebody changed something.
+    Audit(Audit),
     /// A notification was decided and written to the outbox.
     Queued(Notice),
     /// A notification has arrived.
@@ -149,12 +151,29 @@ impl EventKind {
             EventKind::Withheld { .. } => "withheld",
             EventKind::Suppressed { .. } => "suppressed",
             EventKind::Silence { .. } => "silence",
+            EventKind::Audit(_) => "audit",
             EventKind::Queued(_) => "queued",
             EventKind::Delivered(_) => "delivered",
             EventKind::Retried { .. } => "retried",
             EventKind::Abandoned { .. } => "abandoned",
         }
     }
+}
+
+/// A change that somebody made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// The name of a user or token; `anonymous` without credentials, `files` for a change of the configuration's files.
+    pub who: String,
+    /// The address that they came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What was done, such as `silence.set`.
+    pub action: String,
+    /// What it was done to.
+    pub subject: String,
+    /// Why, in their words; empty if they did not say.
+    pub reason: String,
 }
 
 /// A notification as events name it.

@@ -15,7 +15,7 @@ mod state;
 mod telling;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};
-pub use event::{Event, EventKind, ExternalChange, Notice};
+pub use event::{Audit, Event, EventKind, ExternalChange, Notice};
 pub use external::{EXTERNAL_ALERTS_MAX, EXTERNAL_BYTES_MAX, EXTERNAL_LABELS_MAX, ExternalAlert, ExternalError};
 pub use input::{Effect, Input, RuleError, RuleView};
 pub use keep::KeepError;

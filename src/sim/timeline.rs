@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::engine::{Event, EventKind, ExternalChange, Notice};
+use crate::engine::{Audit, Event, EventKind, ExternalChange, Notice};
 use crate::model::{ALERT_NAME, Timestamp, format_duration, rfc3339};
 use crate::rule::Change;
 
@@ -119,6 +119,10 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
         }
         EventKind::RuleFailed { rule, error } => ("error", format!("{rule}: {error}")),
         EventKind::RuleRecovered { rule } => ("works", rule.clone()),
+        EventKind::Audit(Audit { who, action, subject, reason, .. }) => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            ("audit", format!("{who} {action} {subject}{why}"))
+        }
         EventKind::RuleRemoved { firing } => ("removed", format!("a rule; {firing} of its alerts were firing")),
         EventKind::Delivered(notice) => ("sent", told(notice)),
         EventKind::Withheld { receiver, reason, group_key, suppressed, .. } => {

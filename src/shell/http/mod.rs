@@ -1,6 +1,7 @@
 //! The HTTP interface: samples in, health and state out.
 
 mod actor;
+mod audit;
 mod health;
 mod history;
 mod query;
@@ -8,6 +9,7 @@ mod rules;
 mod v2;
 
 pub use actor::Actor;
+use audit::Author;
 pub use query::Queries;
 
 use std::sync::Arc;
@@ -24,7 +26,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-use tracing::info;
 
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
@@ -139,9 +140,8 @@ async fn targets(State(app): State<App>) -> impl IntoResponse {
     Json(json!({ "status": "success", "data": targets_json(&app.scraper.targets().await) }))
 }
 
-async fn reload(State(app): State<App>, actor: Actor) -> Response {
-    info!(%actor, "asked to read the configuration again");
-    match app.reloader.reload().await {
+async fn reload(State(app): State<App>, author: Author) -> Response {
+    match app.reloader.reload(author.audit("configuration.reload", "")).await {
         Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()).into_response(),
         Err(error @ ReloadError::Refused(_)) => {
             let text = format!("the new configuration is refused; the old one runs on\n\n{error}\n");

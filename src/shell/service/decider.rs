@@ -13,9 +13,9 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
 };
-use crate::model::Timestamp;
+use crate::model::{Timestamp, TraceId};
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
@@ -50,8 +50,9 @@ enum Message {
     Read(Box<dyn FnOnce(&Engine) + Send>),
     History(u64, usize, Answer<Vec<Record>>),
     KeepHistory(HistoryLimits),
-    SetSilence(Box<SilenceDraft>, String, Answer<Result<String, SilenceError>>),
-    ExpireSilence(String, Answer<Result<(), SilenceError>>),
+    SetSilence(Box<SilenceDraft>, String, Audit, Answer<Result<String, SilenceError>>),
+    ExpireSilence(String, Audit, Answer<Result<(), SilenceError>>),
+    Audit(Audit),
     Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
     Stop,
 }
@@ -127,9 +128,10 @@ impl Decider {
         &self,
         draft: SilenceDraft,
         new_id: String,
+        audit: Audit,
     ) -> Result<Result<String, SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
-        let message = Message::SetSilence(Box::new(draft), new_id, answer);
+        let message = Message::SetSilence(Box::new(draft), new_id, audit, answer);
         self.push(message).await?;
         done.await.map_err(|_| Stopping)
     }
@@ -139,9 +141,9 @@ impl Decider {
     /// # Errors
     ///
     /// The engine has stopped; within, that there is no such silence, or that it is over.
-    pub async fn expire_silence(&self, id: String) -> Result<Result<(), SilenceError>, Stopping> {
+    pub async fn expire_silence(&self, id: String, audit: Audit) -> Result<Result<(), SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.push(Message::ExpireSilence(id, answer)).await?;
+        self.push(Message::ExpireSilence(id, audit, answer)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -149,10 +151,10 @@ impl Decider {
     ///
     /// # Errors
     ///
-    /// The engine has stopped, does not keep up, or its store cannot be read.
+    /// The engine has stopped, or its store cannot be read.
     pub async fn history(&self, number: u64, limit: usize) -> Result<Vec<Record>, Stopping> {
         let (answer, found) = tokio::sync::oneshot::channel();
-        self.queue.try_send(Message::History(number, limit, answer)).map_err(|_| Stopping)?;
+        self.push(Message::History(number, limit, answer)).await?;
         found.await.map_err(|_| Stopping)
     }
 
@@ -186,6 +188,15 @@ impl Decider {
             };
             tokio::time::sleep(QUEUE_RETRY).await;
         }
+    }
+
+    /// Notes that somebody changed something.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped.
+    pub fn audit(&self, audit: Audit) -> Result<(), Stopping> {
+        self.queue.send(Message::Audit(audit)).map_err(|_| Stopping)
     }
 
     /// Lets the engine write what it has decided, and stop.
@@ -328,15 +339,22 @@ impl Loop {
                 }
             }
             Message::KeepHistory(limits) => self.surround.history.set_limits(limits),
-            Message::SetSilence(draft, new_id, answer) => {
+            Message::Audit(audit) => self.note(now, audit),
+            Message::SetSilence(draft, new_id, audit, answer) => {
                 let planned = self.engine.plan_silence(now, &draft, &new_id);
                 self.engine.handle(now, Input::SetSilence { draft: *draft, new_id }, &mut self.pending);
                 let outcome = planned.map(|change| change.silence.id);
+                if let Ok(id) = &outcome {
+                    self.note(now, Audit { subject: id.clone(), ..audit });
+                }
                 self.answers.push(Box::new(move || drop(answer.send(outcome))));
             }
-            Message::ExpireSilence(id, answer) => {
+            Message::ExpireSilence(id, audit, answer) => {
                 let planned = self.engine.groups().silences().ended(now, &id).map(drop);
                 self.engine.handle(now, Input::ExpireSilence { id }, &mut self.pending);
+                if planned.is_ok() {
+                    self.note(now, audit);
+                }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
             Message::Alerts(alerts, answer) => {
@@ -351,6 +369,12 @@ impl Loop {
             Message::Stop => return false,
         }
         true
+    }
+
+    /// A change becomes durable with the note of who made it.
+    fn note(&mut self, now: Timestamp, audit: Audit) {
+        let event = Event { at: now, trace: TraceId::NONE, kind: EventKind::Audit(audit) };
+        self.pending.push(Effect::Emit(Box::new(event)));
     }
 
     /// Makes what was decided durable, then lets it act.
@@ -506,6 +530,10 @@ fn log(event: &Event) {
         }
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
+        }
+        EventKind::Audit(Audit { who, address, action, subject, reason }) => {
+            let address = address.as_deref().unwrap_or_default();
+            info!(who, address, action, subject, reason, "changed");
         }
         EventKind::Queued(notice) => {
             info!(%trace_id, receiver = notice.receiver, channel = notice.channel, group = notice.group_key,

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{self, FileError, Files, Loaded};
+use crate::engine::Audit;
 use crate::model::{Diagnostic, render_text};
 use crate::shell::files::DiskFiles;
 use crate::shell::reload::{Contents, POLL_INTERVAL, Watcher};
@@ -74,14 +75,14 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Asks for a reload, and waits until the configuration is taken over or refused.
+    /// Asks for a reload, and waits until the configuration is taken over or refused; `audit` says who asks.
     ///
     /// # Errors
     ///
     /// [`ReloadError`]
-    pub async fn reload(&self) -> Result<(), ReloadError> {
+    pub async fn reload(&self, audit: Audit) -> Result<(), ReloadError> {
         let (answer, outcome) = oneshot::channel();
-        self.requests.send(Request(Some(answer))).await.map_err(|_| ReloadError::Stopping)?;
+        self.requests.send(Request { audit, answer: Some(answer) }).await.map_err(|_| ReloadError::Stopping)?;
         match outcome.await {
             Ok(outcome) => outcome.map_err(ReloadError::Refused),
             Err(_) => Err(ReloadError::Stopping),
@@ -91,18 +92,29 @@ impl Reloader {
     /// Asks for a reload; the outcome goes to the log.
     pub(super) fn request(&self) {
         // A full queue means that one is coming anyway.
-        drop(self.requests.try_send(Request(None)));
+        drop(self.requests.try_send(Request::by("signal")));
     }
 }
 
 /// Somebody asked for a reload.
 #[derive(Debug)]
-pub(super) struct Request(Option<oneshot::Sender<Result<(), Vec<Diagnostic>>>>);
+pub(super) struct Request {
+    /// Who asked.
+    pub(super) audit: Audit,
+    answer: Option<oneshot::Sender<Result<(), Vec<Diagnostic>>>>,
+}
 
 impl Request {
+    /// A request of nobody who waits for an answer.
+    fn by(who: &str) -> Request {
+        let (address, subject, reason) = (None, String::new(), String::new());
+        let audit = Audit { who: who.to_owned(), address, action: "configuration.reload".to_owned(), subject, reason };
+        Request { audit, answer: None }
+    }
+
     pub(super) fn answer(self, outcome: Result<(), Vec<Diagnostic>>) {
         // Whoever asked may have gone.
-        self.0.map(|answer| answer.send(outcome));
+        self.answer.map(|answer| answer.send(outcome));
     }
 }
 
@@ -150,8 +162,8 @@ impl Reloading {
     pub(super) async fn next(&mut self) -> Option<(Request, Result<Loaded, Vec<Diagnostic>>)> {
         let (request, asked) = tokio::select! {
             Some(request) = self.requests.recv() => (request, true),
-            Some(()) = self.changed.recv() => (Request(None), false),
-            _ = self.poll.tick() => (Request(None), false),
+            Some(()) = self.changed.recv() => (Request::by("files"), false),
+            _ = self.poll.tick() => (Request::by("files"), false),
         };
         let (config, notes) = (self.config.clone(), self.notes.clone());
         // Files may lie on a disk that hangs; that must not hold up this runtime.

@@ -134,7 +134,7 @@ async fn reload(mut reloading: Reloading, mut swap: Swap, metrics: Arc<Metrics>,
         let Some((request, outcome)) = reloading.next().await else { continue };
         let answer = match outcome {
             Ok(loaded) => {
-                swap.take(loaded).await;
+                swap.take(loaded, request.audit.clone()).await;
                 metrics.reloaded(true, clock.now());
                 Ok(())
             }

@@ -11,7 +11,7 @@ use super::host_task::HostTask;
 use super::settings::{longest_window, retention, surroundings};
 use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
-use crate::engine::Input;
+use crate::engine::{Audit, Input};
 use crate::model::render_text;
 use crate::shell::http::Queries;
 use crate::shell::ingest::Scraper;
@@ -43,8 +43,8 @@ impl Fixed {
 }
 
 impl Swap {
-    /// From now on everything runs by `loaded`.
-    pub(super) async fn take(&mut self, loaded: Loaded) {
+    /// From now on everything runs by `loaded`; `audit` says who wanted that.
+    pub(super) async fn take(&mut self, loaded: Loaded, audit: Audit) {
         for warning in &loaded.warnings {
             warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
         }
@@ -62,6 +62,7 @@ impl Swap {
             // An engine that has stopped needs no plan.
             let _ = decider.keep_history(swapped.history);
             let _ = decider.tell(Input::NewPlan(Arc::new(swapped.engine.clone())));
+            let _ = decider.audit(audit);
             evaluator.replace(swapped.engine.groups.clone(), surroundings(&swapped));
         });
         drop(swap.await);

@@ -59,6 +59,11 @@ def amtool_speaks_to_watchbell(stage):
     amtool(bell, "silence", "expire", silence, fails=True)
     eventually("the end of the silence is told", lambda: len(told(receivers, "firing")) == count + 1)
     check(silence in amtool(bell, "silence", "query", "--expired"), "it is kept for a while")
+    entries = bell.json("/api/v1/history?event=audit")["data"]["entries"]
+    changes = [(entry["kind"]["action"], entry["kind"]["subject"], entry["kind"]["reason"]) for entry in reversed(entries)]
+    equal(changes, [("silence.set", silence, "works"), ("silence.set", silence, "longer"), ("silence.expire", silence, "")], "who changed what, over SIGKILL")
+    entries = bell.json("/api/v1/history?event=queued&event=delivered&event=suppressed&limit=1000")["data"]["entries"]
+    equal([entry["kind"]["event"] for entry in reversed(entries)][:3], ["queued", "delivered", "suppressed"], "the history")
 
     # Imported silences silence again; who was told hears the end all the same.
     for one in (silences := json.loads(exported)):

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 
-use super::{Actor, App};
+use super::App;
+use super::audit::Author;
 use crate::model::Timestamp;
 
 /// The largest body of a request in bytes.

@@ -9,10 +9,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::info;
 
 use super::filter::Filter;
-use super::{Actor, App, moment, refused, stopping};
+use super::{App, Author, moment, refused, stopping};
+use crate::engine::Audit;
 use crate::model::{MatchOp, Matcher, Timestamp};
 use crate::route::{Silence, SilenceDraft, SilenceError, SilenceState};
 
@@ -126,7 +126,7 @@ fn silence_json(silence: &Silence, now: Timestamp) -> Value {
 }
 
 /// Sets a silence, or changes the one with its id. Answers once it is on disk.
-pub(super) async fn set(State(app): State<App>, actor: Actor, body: Bytes) -> Response {
+pub(super) async fn set(State(app): State<App>, author: Author, body: Bytes) -> Response {
     let posted: Posted = match serde_json::from_slice(&body) {
         Ok(posted) => posted,
         Err(error) => return refused(StatusCode::BAD_REQUEST, format!("no silence: {error}")),
@@ -135,11 +135,9 @@ pub(super) async fn set(State(app): State<App>, actor: Actor, body: Bytes) -> Re
         Ok(draft) => draft,
         Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
-    match app.decider.set_silence(draft, app.ids.uuid()).await {
-        Ok(Ok(id)) => {
-            info!(%actor, silence = id, "silence set");
-            Json(json!({ "silenceID": id })).into_response()
-        }
+    let audit = Audit { reason: draft.comment.clone(), ..author.audit("silence.set", "") };
+    match app.decider.set_silence(draft, app.ids.uuid(), audit).await {
+        Ok(Ok(id)) => Json(json!({ "silenceID": id })).into_response(),
         Ok(Err(error)) => refusal(&error),
         Err(error) => stopping(&error),
     }
@@ -166,12 +164,10 @@ pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Respo
 }
 
 /// Ends a silence. Answers once that is on disk.
-pub(super) async fn expire(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Response {
-    match app.decider.expire_silence(id.clone()).await {
-        Ok(Ok(())) => {
-            info!(%actor, silence = id, "silence ended");
-            StatusCode::OK.into_response()
-        }
+pub(super) async fn expire(State(app): State<App>, author: Author, Path(id): Path<String>) -> Response {
+    let audit = author.audit("silence.expire", &id);
+    match app.decider.expire_silence(id, audit).await {
+        Ok(Ok(())) => StatusCode::OK.into_response(),
         Ok(Err(error)) => refusal(&error),
         Err(error) => stopping(&error),
     }
