@@ -238,6 +238,20 @@ fn every_route_is_explained() {
 }
 
 #[test]
+fn every_route_is_described() {
+    let mut routes = in_sources("src/shell/http", r#"\.route\(\s*"([^"]+)""#);
+    routes.extend(in_sources("src/shell/ingest", r#"\.route\(\s*"([^"]+)""#));
+    let parameters = Regex::new(r"\{[^}]*\}").expect("a regex");
+    let plain = |path: &str| parameters.replace_all(path, "{}").into_owned();
+    let described: serde_json::Value =
+        serde_yaml::from_str(&read("src/shell/http/openapi.yaml")).expect("a description");
+    let paths: BTreeSet<String> =
+        described["paths"].as_object().expect("paths").keys().map(|path| plain(path)).collect();
+    let routes: BTreeSet<String> = routes.iter().map(|route| plain(route)).collect();
+    assert_eq!(paths, routes, "src/shell/http/openapi.yaml and the routes differ");
+}
+
+#[test]
 fn every_dependency_is_explained() {
     let manifest = read("Cargo.toml");
     let page = read("docs/dependencies.md");

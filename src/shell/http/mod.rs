@@ -4,6 +4,7 @@ mod actor;
 mod audit;
 mod health;
 mod history;
+mod openapi;
 mod query;
 mod rules;
 mod v2;
@@ -87,6 +88,8 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
         .route("/api/v1/alerts", get(rules::alerts))
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
+        .route("/api/openapi.json", get(openapi::json))
+        .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
         .merge(v2::routes(limits.compressed_bytes_max))
         .with_state(app);
@@ -113,6 +116,7 @@ async fn index() -> impl IntoResponse {
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
+         GET  /api/openapi.json  /api/openapi.yaml\n\
          GET, POST /api/v2/alerts\n\
          GET  /api/v2/alerts/groups  /api/v2/receivers  /api/v2/status\n\
          GET, POST /api/v2/silences  GET, DELETE /api/v2/silence/ID\n\
