@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::deliver::{Channel, EmailConfig, Secret, SmtpSecurity, TlsConfig, TlsVersion};
+use crate::deliver::{Channel, EmailConfig, MailThreading, Secret, SmtpSecurity, TlsConfig, TlsVersion};
 
 use super::{ChannelDefaults, Fields, timeout};
 use crate::config::http::tls_config;
@@ -12,8 +12,8 @@ const SUBMISSIONS_PORT: u16 = 465;
 /// Headers that the mail gets by itself, or that would change who gets it.
 const RESERVED_HEADERS: [&str; 7] =
     ["Bcc", "Content-Transfer-Encoding", "Content-Type", "Date", "Message-Id", "Mime-Version", "Return-Path"];
-const CRAM_MD5: &str = "CRAM-MD5 is not offered; PLAIN and LOGIN take `auth_password`";
-const IDENTITY: &str = "the identity is the user";
+/// Headers that threading sets.
+const THREAD_HEADERS: [&str; 2] = ["In-Reply-To", "References"];
 
 /// What `global` says of mail.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(in crate::config) struct SmtpDefaults {
     hello: String,
     auth_username: String,
     auth_password: Option<Secret>,
+    auth_secret: Option<Secret>,
+    auth_identity: String,
     require_tls: bool,
     force_implicit_tls: Option<bool>,
     tls: TlsConfig,
@@ -30,15 +32,14 @@ pub(in crate::config) struct SmtpDefaults {
 
 /// Reads `smtp_*` of `global`.
 pub(in crate::config) fn smtp_defaults(fields: &mut Fields<'_>) -> SmtpDefaults {
-    fields.without_effect("smtp_auth_secret", CRAM_MD5);
-    fields.without_effect("smtp_auth_secret_file", CRAM_MD5);
-    fields.without_effect("smtp_auth_identity", IDENTITY);
     SmtpDefaults {
         from: fields.text_or("smtp_from", ""),
         smarthost: smarthost(fields, "smtp_smarthost"),
         hello: fields.text_or("smtp_hello", "localhost"),
         auth_username: fields.text_or("smtp_auth_username", ""),
         auth_password: fields.secret("smtp_auth_password", "smtp_auth_password_file"),
+        auth_secret: fields.secret("smtp_auth_secret", "smtp_auth_secret_file"),
+        auth_identity: fields.text_or("smtp_auth_identity", ""),
         require_tls: fields.flag("smtp_require_tls").unwrap_or(true),
         force_implicit_tls: fields.flag("smtp_force_implicit_tls"),
         tls: mail_tls(fields, "smtp_tls_config").unwrap_or_default(),
@@ -48,9 +49,6 @@ pub(in crate::config) fn smtp_defaults(fields: &mut Fields<'_>) -> SmtpDefaults 
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
     let reader = fields.reader();
     let smtp = &defaults.smtp;
-    fields.without_effect("auth_secret", CRAM_MD5);
-    fields.without_effect("auth_secret_file", CRAM_MD5);
-    fields.without_effect("auth_identity", IDENTITY);
     if let Some(node) = fields.take("to") {
         reader.note_template(node);
     }
@@ -72,11 +70,17 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     let require_tls = fields.flag("require_tls").unwrap_or(smtp.require_tls);
     let implicit = fields.flag("force_implicit_tls").or(smtp.force_implicit_tls);
     let headers = headers(fields);
-    fields.unsupported("threading", None);
+    let threading = threading(fields, &headers);
     let own_password = fields.secret("auth_password", "auth_password_file");
-    let (auth_username, hello, html, text, timeout, tls) = (
-        fields.text("auth_username").filter(|name| !name.is_empty()).unwrap_or_else(|| smtp.auth_username.clone()),
-        fields.text("hello").filter(|name| !name.is_empty()).unwrap_or_else(|| smtp.hello.clone()),
+    let own_secret = fields.secret("auth_secret", "auth_secret_file");
+    let mut own_or = |name, default: &str| match fields.text(name) {
+        Some(own) if !own.is_empty() => own,
+        _ => default.to_owned(),
+    };
+    let auth_username = own_or("auth_username", &smtp.auth_username);
+    let auth_identity = own_or("auth_identity", &smtp.auth_identity);
+    let hello = own_or("hello", &smtp.hello);
+    let (html, text, timeout, tls) = (
         fields.template_or("html", r#"{{ template "email.default.html" . }}"#),
         fields.template_or("text", ""),
         timeout(fields),
@@ -98,11 +102,14 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         hello,
         auth_username,
         auth_password,
+        auth_secret: own_secret.or_else(|| smtp.auth_secret.clone()),
+        auth_identity,
         security,
         tls,
         html,
         text,
         headers,
+        threading,
         timeout,
     };
     Some(Channel::Email(Box::new(config)))
@@ -116,6 +123,33 @@ fn mail_tls(fields: &mut Fields<'_>, name: &'static str) -> Option<TlsConfig> {
         fields.error_at(name, "config/tls-version", message);
     }
     Some(config)
+}
+
+fn threading(fields: &mut Fields<'_>, headers: &BTreeMap<String, String>) -> MailThreading {
+    let reader = fields.reader();
+    let inner = fields.take("threading").and_then(|node| reader.fields(node, "`threading`"));
+    let Some(mut inner) = inner else { return MailThreading::Off };
+    let is_enabled = inner.flag("enabled").unwrap_or(false);
+    let by_date = inner.text_or("thread_by_date", "");
+    let threading = match by_date.as_str() {
+        _ if !is_enabled => MailThreading::Off,
+        "daily" => MailThreading::GroupAndDay,
+        "none" => MailThreading::Group,
+        _ => {
+            let message = "`thread_by_date` must be `none` (one conversation per group) or `daily`";
+            inner.error_at("thread_by_date", "config/threading", message);
+            MailThreading::Off
+        }
+    };
+    if is_enabled && let Some(name) = THREAD_HEADERS.iter().find(|name| headers.contains_key(**name)) {
+        inner.error_at(
+            "enabled",
+            "config/threading",
+            format!("threading sets the header `{name}`, and so do `headers`"),
+        );
+    }
+    inner.finish();
+    threading
 }
 
 /// `host:port`; an IPv6 host stands in brackets.

@@ -14,9 +14,11 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     if url.is_none() && !has_url {
         fields.missing("url");
     }
-    fields.unsupported("payload", Some("the payload is Alertmanager's version 4"));
+    let reader = fields.reader();
+    let payload = fields.take("payload").map(|node| reader.template_tree(node));
     let config = WebhookConfig {
         max_alerts: fields.count("max_alerts").unwrap_or(0),
+        payload,
         timeout: timeout(fields),
         http: connection(fields, defaults),
         url: url?,

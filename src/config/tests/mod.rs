@@ -8,6 +8,7 @@ mod incidents;
 mod main_files;
 mod muting;
 mod rule_files;
+mod slack_mail_webhook;
 mod spans;
 
 use super::*;

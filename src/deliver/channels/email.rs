@@ -22,6 +22,10 @@ pub struct EmailConfig {
     pub auth_username: String,
     /// The password for PLAIN and LOGIN.
     pub auth_password: Option<Secret>,
+    /// The secret for CRAM-MD5.
+    pub auth_secret: Option<Secret>,
+    /// Whom the user acts for, in PLAIN; empty for itself.
+    pub auth_identity: String,
     /// How the connection is protected.
     pub security: SmtpSecurity,
     /// TLS settings.
@@ -32,8 +36,22 @@ pub struct EmailConfig {
     pub text: String,
     /// Further headers, `Subject` included; the values are templates.
     pub headers: BTreeMap<String, String>,
+    /// Which mails clients show as one conversation.
+    pub threading: MailThreading,
     /// The time that an attempt may take.
     pub timeout: Duration,
+}
+
+/// Which mails clients show as one conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailThreading {
+    /// What their subjects suggest.
+    #[default]
+    Off,
+    /// All of a group.
+    Group,
+    /// All of a group on one day, in UTC.
+    GroupAndDay,
 }
 
 /// How a connection to a mail server is protected.

@@ -11,6 +11,8 @@ pub struct WebhookConfig {
     pub url: Secret,
     /// The greatest number of alerts in one payload; 0 for all.
     pub max_alerts: usize,
+    /// What is sent instead of Alertmanager's payload; its texts are templates.
+    pub payload: Option<serde_json::Value>,
     /// The time that an attempt may take.
     pub timeout: Duration,
     /// The connection.

@@ -462,6 +462,65 @@ async fn passwords_of_mail() {
     assert_eq!(mail(port, with_password).await, "rejected: permanent error (535): <secret> is wrong");
 }
 
+/// The challenge and the answer of RFC 2195, section 2.
+fn challenging(line: &str) -> &'static str {
+    match line {
+        line if line.starts_with("EHLO") => "250-x\r\n250 AUTH PLAIN CRAM-MD5",
+        "AUTH CRAM-MD5" => "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+",
+        "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw" => "235 welcome",
+        line if line.starts_with("AUTH") => "535 no",
+        line => obliging(line),
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_mail() {
+    let as_tim = |config: &mut EmailConfig| {
+        config.auth_username = "tim".into();
+        config.auth_secret = Some(Secret::Value("tanstaaftanstaaf".into()));
+    };
+    let (port, told) = mail_server(challenging).await;
+    // The secret itself is never sent, so that the connection need not be encrypted.
+    let with_both = |config: &mut EmailConfig| {
+        as_tim(config);
+        config.auth_password = Some(Secret::Value("clapper".into()));
+        config.host = "0.0.0.0".into();
+    };
+    assert_eq!(mail(port, with_both).await, "delivered");
+    assert_eq!(told.lock().expect("not poisoned")[2], "AUTH CRAM-MD5");
+    let (port, _) = mail_server(|line| match line {
+        line if line.starts_with("EHLO") => "250-x\r\n250 AUTH PLAIN LOGIN",
+        line => obliging(line),
+    })
+    .await;
+    let expected = "rejected: the server does not offer CRAM-MD5, which `auth_secret` is for: PLAIN, LOGIN";
+    assert_eq!(mail(port, as_tim).await, expected);
+    let (port, _) = mail_server(|line| match line {
+        "AUTH CRAM-MD5" => "334 ?",
+        line => challenging(line),
+    })
+    .await;
+    assert_eq!(mail(port, as_tim).await, "retry: the server's challenge for CRAM-MD5 cannot be read");
+    let (port, _) = mail_server(obliging).await;
+    assert_eq!(mail(port, as_tim).await, "delivered", "a server without AUTH");
+}
+
+#[tokio::test]
+async fn identities_of_mail() {
+    let (port, told) = mail_server(|line| match line {
+        line if line.starts_with("EHLO") => "250-x\r\n250 AUTH PLAIN",
+        line if line.starts_with("AUTH") => "235 welcome",
+        line => obliging(line),
+    })
+    .await;
+    let outcome = mail(port, |config| {
+        with_password(config);
+        config.auth_identity = "team".into();
+    });
+    assert_eq!(outcome.await, "delivered");
+    assert_eq!(told.lock().expect("not poisoned")[1], "AUTH PLAIN dGVhbQBiZWxsAGNsYXBwZXI=");
+}
+
 #[tokio::test]
 async fn mail_is_protected_as_configured() {
     let (port, told) = mail_server(obliging).await;

@@ -1,10 +1,8 @@
 //! Email over SMTP (RFC 5321): one connection, one mail, one verdict.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, Identity, TlsParameters, TlsParametersBuilder,
 };
@@ -13,14 +11,12 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use tracing::warn;
 
 use super::mail::{self, Mail};
+use super::mail_login::log_in;
 use super::text::one_line;
 use super::{Attempt, limit};
 use crate::deliver::{EmailConfig, Outcome, SmtpSecurity, TlsVersion};
-use crate::shell::secret::{Hidden, reveal};
+use crate::shell::secret::Hidden;
 use crate::shell::tls::{Pem, TlsError, TlsMaterial, machine_certificates, server_name};
-
-/// In this order: LOGIN only where PLAIN is not offered.
-const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
 /// The time that a server has to answer QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -60,7 +56,7 @@ async fn try_send(
 ) -> Result<(Outcome, AsyncSmtpConnection), Outcome> {
     let mail = mail::render(config, attempt.notification, &attempt.texts(), attempt.idempotency_key)?;
     let mut connection = connect(config).await?;
-    if let Err(outcome) = authenticate(&mut connection, config, hidden).await {
+    if let Err(outcome) = log_in(&mut connection, config, hidden).await {
         return Ok((outcome, connection));
     }
     let (Ok(outcome) | Err(outcome)) = transfer(&mut connection, &mail).await;
@@ -125,36 +121,6 @@ async fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, TlsError>
     builder.build().map_err(general)
 }
 
-/// Logs in if there is a user and the server knows AUTH. The password never crosses a network in the clear.
-async fn authenticate(
-    connection: &mut AsyncSmtpConnection,
-    config: &EmailConfig,
-    hidden: &mut Hidden,
-) -> Result<(), Outcome> {
-    let is_offered = connection.server_info().get_auth_mechanism(&MECHANISMS).is_some();
-    if config.auth_username.is_empty() || !is_offered {
-        return Ok(());
-    }
-    let Some(secret) = &config.auth_password else { return Ok(()) };
-    if !connection.is_encrypted() && !is_loopback(&config.host) {
-        return Err(rejected("the server asks for a password over a connection that is not encrypted"));
-    }
-    let password = reveal(secret).await?;
-    hidden.add(&password);
-    let credentials = Credentials::new(config.auth_username.clone(), password);
-    match connection.auth(&MECHANISMS, &credentials).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            connection.abort().await;
-            Err(classify(error))
-        }
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Hands the mail over. Recipients that are refused for good do not keep the others from theirs; one that is refused
 /// for now has the whole mail tried again.
 async fn transfer(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<Outcome, Outcome> {
@@ -189,14 +155,14 @@ async fn transfer(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<O
 }
 
 /// 5xx is final; 4xx, answers that are none, and trouble with the connection are not.
-fn classify(error: SmtpError) -> Outcome {
+pub(super) fn classify(error: SmtpError) -> Outcome {
     if error.is_permanent() || error.is_client() { rejected(error) } else { retry(error) }
 }
 
-fn rejected(error: impl ToString) -> Outcome {
+pub(super) fn rejected(error: impl ToString) -> Outcome {
     Outcome::Rejected { error: error.to_string() }
 }
 
-fn retry(error: impl ToString) -> Outcome {
+pub(super) fn retry(error: impl ToString) -> Outcome {
     Outcome::Retry { error: error.to_string(), after: None }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Rendered;
 use crate::deliver::{
-    Channel, EmailConfig, HttpConfig, Integration, Notification, PagerdutyConfig, PagerdutyImage, PagerdutyLink,
-    Reason, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget, SmtpSecurity, TlsConfig,
-    WebhookConfig,
+    Channel, EmailConfig, HttpConfig, Integration, MailThreading, Notification, PagerdutyConfig, PagerdutyImage,
+    PagerdutyLink, Reason, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget, SmtpSecurity,
+    TlsConfig, WebhookConfig,
 };
 use crate::model::{Alert, Labels, Timestamp, TraceId};
 use crate::template::NotificationTemplates;
@@ -79,6 +79,7 @@ pub(super) fn webhook(url: &str) -> WebhookConfig {
     WebhookConfig {
         url: Secret::Value(url.into()),
         max_alerts: 0,
+        payload: None,
         timeout: Duration::from_secs(10),
         http: HttpConfig::default(),
     }
@@ -140,11 +141,14 @@ pub(super) fn email(host: &str, port: u16) -> EmailConfig {
         hello: "localhost".into(),
         auth_username: String::new(),
         auth_password: None,
+        auth_secret: None,
+        auth_identity: String::new(),
         security: SmtpSecurity::StarttlsIfOffered,
         tls: TlsConfig::default(),
         html: "<p>{{ .CommonLabels.alertname }}: {{ (index .Alerts 0).Annotations.summary }}</p>".into(),
         text: String::new(),
         headers: BTreeMap::from([("Subject".into(), "[{{ .Status }}] {{ .CommonLabels.alertname }} — Störung".into())]),
+        threading: MailThreading::Off,
         timeout: Duration::from_secs(10),
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::console;
 use super::text::{RenderError, Texts, one_line};
-use crate::deliver::{EmailConfig, Notification};
+use crate::deliver::{EmailConfig, MailThreading, Notification};
 use crate::model::Timestamp;
 
 /// The greatest number of recipients.
@@ -71,6 +71,9 @@ pub(super) fn render(
         .date(system_time(notification.decided_at))
         .message_id(Some(format!("<{id}@{}>", sender.domain())))
         .raw_header(raw("Auto-Submitted", "auto-generated")?);
+    if let Some(root) = thread_root(config.threading, notification) {
+        builder = builder.references(root.clone()).in_reply_to(root);
+    }
     for (name, template) in &config.headers {
         if !RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             builder = with_header(builder, name, &texts.text("headers", template))?;
@@ -78,6 +81,16 @@ pub(super) fn render(
     }
     let message = body(builder, config, texts, &id)?;
     Ok(Mail { envelope, bytes: message.formatted() })
+}
+
+/// The id of a mail that never was, which all mails of a conversation answer to.
+fn thread_root(threading: MailThreading, notification: &Notification) -> Option<String> {
+    let day = match threading {
+        MailThreading::Off => return None,
+        MailThreading::Group => String::new(),
+        MailThreading::GroupAndDay => notification.decided_at.to_string().chars().take("2006-01-02".len()).collect(),
+    };
+    Some(format!("<alert-{:.16}-{day}@watchbell>", notification.dedup_key()))
 }
 
 /// Text and HTML as alternatives; without a template for the text it is what the console shows.
@@ -210,6 +223,22 @@ mod tests {
         for name in ["X Team", "X-Team:", "X\r\nBcc", "", "Ü"] {
             let refused = rendered(|config| drop(config.headers.insert(name.into(), "v".into())));
             assert!(matches!(refused, Err(RenderError::Header { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn threads() {
+        let root = |day: &str| format!("<alert-196cd8f79681ecfe-{day}@watchbell>");
+        for (threading, expected) in [
+            (MailThreading::Off, None),
+            (MailThreading::Group, Some(root(""))),
+            (MailThreading::GroupAndDay, Some(root("2026-11-22"))),
+        ] {
+            let mail = rendered(|config| config.threading = threading).expect("rendered");
+            for name in ["References", "In-Reply-To"] {
+                let line = headers(&mail).lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+                assert_eq!(line, expected.as_deref(), "{threading:?}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod gotify;
 mod http;
 mod jira;
 mod mail;
+mod mail_login;
 mod mattermost;
 mod msteams;
 mod msteamsv2;
@@ -50,7 +51,7 @@ pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
-pub use webhook::WebhookPayload;
+pub use webhook::{WebhookBody, WebhookPayload};
 
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::model::Timestamp;
@@ -165,8 +166,8 @@ async fn tried(timeout: Duration, attempt: impl Future<Output = Result<Outcome, 
 pub enum Rendered {
     /// Lines for people.
     Console(String),
-    /// Alertmanager's version 4 payload.
-    Webhook(WebhookPayload),
+    /// Alertmanager's version 4 payload, or one of the user's own.
+    Webhook(WebhookBody),
     /// A Slack message.
     Slack(Box<SlackMessage>),
     /// A mail.
@@ -192,7 +193,7 @@ pub fn render(
     let texts = Texts::new(templates, notification.template_data(external_url));
     Ok(match &integration.channel {
         Channel::Console(_) => Rendered::Console(console::render(texts.data(), false)),
-        Channel::Webhook(config) => Rendered::Webhook(webhook::render(config, notification, texts.data())),
+        Channel::Webhook(config) => Rendered::Webhook(webhook::render(config, notification, &texts)),
         Channel::Slack(config) => Rendered::Slack(Box::new(slack::render(config, notification, &texts)?)),
         Channel::Email(config) => {
             Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key)?))

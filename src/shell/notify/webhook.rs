@@ -2,8 +2,10 @@
 //! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>).
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::http::Post;
+use super::text::Texts;
 use super::{Attempt, limit};
 use crate::deliver::{Notification, Outcome, WebhookConfig};
 use crate::model::{AlertStatus, Labels};
@@ -57,8 +59,41 @@ impl From<&AlertData> for PayloadAlert {
     }
 }
 
+/// What is posted.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum WebhookBody {
+    /// Alertmanager's payload.
+    Standard(Box<WebhookPayload>),
+    /// As it is configured.
+    Custom(Value),
+}
+
+/// Alertmanager's payload, or the configured one.
+pub(super) fn render(config: &WebhookConfig, notification: &Notification, texts: &Texts<'_>) -> WebhookBody {
+    match &config.payload {
+        Some(payload) => WebhookBody::Custom(texts.tree("payload", payload, retyped)),
+        None => WebhookBody::Standard(Box::new(standard(config, notification, texts.data()))),
+    }
+}
+
+/// A text that is a number, `true`, `false`, `null`, a list or an object becomes that, as in Alertmanager, so that templates can
+/// yield more than texts (`toJson`). Other than there, a text such as `Disk full: /var` stays a text, and so does an empty one.
+fn retyped(text: String) -> Value {
+    let trimmed = text.trim();
+    let parsed = match serde_json::from_str(trimmed) {
+        Ok(Value::String(_)) => None,
+        // A number with more digits than numbers hold stays as it is.
+        Ok(Value::Number(number)) if number.to_string() != trimmed => None,
+        Ok(value) => Some(value),
+        Err(_) if trimmed.starts_with(['{', '[']) => serde_saphyr::from_str(trimmed).ok(),
+        Err(_) => None,
+    };
+    parsed.unwrap_or(Value::String(text))
+}
+
 /// The payload with at most `max_alerts` alerts; status and common labels are those of the whole notification.
-pub(super) fn render(config: &WebhookConfig, notification: &Notification, data: &NotificationData) -> WebhookPayload {
+fn standard(config: &WebhookConfig, notification: &Notification, data: &NotificationData) -> WebhookPayload {
     let shown = if config.max_alerts == 0 { data.alerts.len() } else { config.max_alerts.min(data.alerts.len()) };
     WebhookPayload {
         receiver: data.receiver.clone(),
@@ -85,7 +120,7 @@ async fn try_send(config: &WebhookConfig, attempt: &Attempt<'_>) -> Result<Outco
     let mut hidden = Hidden::default();
     let template = reveal(&config.url).await?;
     let url = texts.secret("url", &template)?;
-    let payload = render(config, attempt.notification, texts.data());
+    let payload = render(config, attempt.notification, &texts);
     let post = Post::json(&url, &config.http, limit(config.timeout), super::http::json(&payload)?)
         .header("Idempotency-Key", attempt.idempotency_key);
     let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
@@ -101,10 +136,54 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn custom_payload() {
+        let payload = serde_json::json!({
+            "msgtype": "markdown",
+            "{{ .Status }}": "{{ .Alerts.Firing | len }}",
+            "labels": "{{ toJson .CommonLabels }}",
+            "names": "[{{ range .Alerts }}{{ .Labels.instance }}, {{ end }}]",
+            "text": ["Disk full: /var", "{{ .CommonAnnotations.nope }}", "no", "0123", "12345678901234567890123", "a\nb: c"],
+            "typed": [1.5, true, null, "true", "null", " 7 "],
+        });
+        let config = WebhookConfig { payload: Some(payload), ..fixture::webhook("http://127.0.0.1/") };
+        insta::assert_snapshot!(fixture::rendered(Channel::Webhook(Box::new(config))), @r#"
+        {
+          "firing": 1,
+          "labels": {
+            "alertname": "HighLoad",
+            "severity": "critical"
+          },
+          "msgtype": "markdown",
+          "names": [
+            "a:9100",
+            "bb:9100"
+          ],
+          "text": [
+            "Disk full: /var",
+            "",
+            "no",
+            "0123",
+            "12345678901234567890123",
+            "a\nb: c"
+          ],
+          "typed": [
+            1.5,
+            true,
+            null,
+            true,
+            null,
+            7
+          ]
+        }
+        "#);
+    }
+
     fn config(max_alerts: usize) -> Channel {
         Channel::Webhook(Box::new(WebhookConfig {
             url: Secret::Value("http://127.0.0.1/".into()),
             max_alerts,
+            payload: None,
             timeout: Duration::from_secs(10),
             http: HttpConfig::default(),
         }))
