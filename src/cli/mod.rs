@@ -3,12 +3,15 @@
 //! Exit codes: 0 for success, 1 for a check that failed or a service that broke, 2 for a wrong call or bad files.
 
 pub mod check;
+mod configuration;
 mod connection;
 mod dry_run;
 mod fmt;
 mod history;
 mod query;
+mod receiver;
 mod serve;
+mod template;
 mod test;
 
 use std::process::ExitCode;
@@ -58,6 +61,10 @@ enum Verb {
     Query(query::QueryArgs),
     /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
     History(history::HistoryArgs),
+    /// Show the receivers, and test whether they can be told
+    Receiver(receiver::ReceiverArgs),
+    /// Show what templates of notifications yield, and what receivers would be sent
+    Template(template::TemplateArgs),
     /// Run tests of expressions: scripts of what they yield
     Test(test::TestArgs),
 }
@@ -109,6 +116,8 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
+        Verb::Receiver(args) => receiver::run(args, &clock),
+        Verb::Template(args) => template::run(args, &clock),
         Verb::Test(args) => test::run(args),
     };
     outcome.unwrap_or_else(|error| {

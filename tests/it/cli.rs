@@ -271,6 +271,125 @@ fn a_reader_that_goes_away_is_no_error() {
     }
 }
 
+/// A server that answers every request with `status`; it runs until the tests end.
+fn server(status: &'static str) -> std::net::SocketAddr {
+    use std::io::{Read, Write};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            // Header and body come in one piece or two; the answer may come before the second.
+            let _ = stream.read(&mut [0; 65_536]);
+            let _ = stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn receivers_are_tested() {
+    let (good, bad) = (server("200 OK"), server("404 Not Found"));
+    let main = format!(
+        "route: {{receiver: both}}
+receivers:
+- name: both
+  webhook_configs: [{{url: 'http://{good}/hook'}}, {{url: 'http://{bad}/s3cret-hook'}}]
+- name: good
+  webhook_configs: [{{url: 'http://{good}/hook', payload: {{text: '{{{{ .CommonAnnotations.summary }}}}'}}}}]
+- name: empty
+"
+    );
+    let folder = folder(&[("watchbell.yml", main.as_str()), ("bad.yml", "receivers: 5\n")]);
+    let run = |arguments: &str| {
+        let output = watchbell(folder.path()).args(arguments.split(' ')).output().expect("runs");
+        let seconds = regex::Regex::new(r"after [0-9.]+ s").expect("valid");
+        seconds.replace_all(&shown(&output), "after (time)").into_owned()
+    };
+    let at = " --config watchbell.yml";
+    for (arguments, code, expected) in [
+        (format!("receiver list{at}"), 0, "both  webhook[0] webhook[1]\ngood  webhook[0]\nempty\n"),
+        (format!("receiver list{at} --json"), 0, "\"send_resolved\": true"),
+        (format!("receiver test good{at}"), 0, "webhook[0]  delivered  after (time)\n"),
+        (format!("receiver test good{at} --resolved --json"), 0, "\"outcome\": \"delivered\""),
+        (
+            format!("receiver test both{at} --alert Disk host=a"),
+            1,
+            "webhook[0]  delivered  after (time)\nwebhook[1]  rejected   after (time): 404 Not Found\n",
+        ),
+        (format!("receiver test both{at} --integration 0"), 0, "--- stdout\nwebhook[0]  delivered  after (time)\n"),
+        (format!("receiver test both{at} --integration 7"), 2, "`both` has no integration 7; it has 2"),
+        (format!("receiver test god{at}"), 2, "there is no receiver `god`; did you mean `good`?"),
+        (format!("receiver test good{at} --alert 1=2"), 2, "`1` is no name of a label"),
+        ("receiver test good --config bad.yml".to_owned(), 2, "error[yaml/wrong-type]"),
+        (
+            format!("receiver test good{at} --dry-run"),
+            0,
+            "webhook[0]\n{\n  \"text\": \"A test of the receiver good. Nothing is wrong.\"\n}\n",
+        ),
+        (
+            format!("template render{at} --receiver good --annotation summary=full"),
+            0,
+            "webhook[0]\n{\n  \"text\": \"full\"\n}\n",
+        ),
+    ] {
+        let output = run(&arguments);
+        assert!(
+            output.starts_with(&format!("exit code {code}\n")) && output.contains(expected),
+            "{arguments}: {output}"
+        );
+        assert!(!output.contains("s3cret"), "{output}");
+    }
+}
+
+#[test]
+fn templates_are_rendered() {
+    let data = r#"{"receiver":"r","status":"resolved","commonLabels":{"a":"<b>"},"externalURL":"http://x",
+        "alerts":[{"status":"resolved","labels":{"alertname":"A"},"startsAt":"2026-11-22T03:00:00Z","endsAt":"2026-11-22T04:00:00Z"}]}"#;
+    let folder = folder(&[
+        ("a.tmpl", "{{ define \"mine\" }}mine of {{ .Receiver }}{{ end }}"),
+        ("data.json", data),
+        ("bad.json", "{"),
+        ("bad.tmpl", "{{ define }}"),
+    ]);
+    for (arguments, code, expected) in [
+        (
+            &["--template.text", "{{ .Status }} {{ len .Alerts }} {{ .CommonLabels.alertname }}"][..],
+            0,
+            "firing 1 WatchbellTest\n",
+        ),
+        (&["--template.glob", "*a.tmpl", "--template.text", "{{ template \"mine\" . }}"], 0, "mine of receiver\n"),
+        (
+            &[
+                "--template.data",
+                "data.json",
+                "--template.text",
+                "{{ (index .Alerts 0).EndsAt }} {{ .CommonLabels.a }}",
+            ],
+            0,
+            "2026-11-22 04:00:00 +0000 UTC <b>\n",
+        ),
+        (
+            &["--template.data=data.json", "--template.type=html", "--template.text={{ .CommonLabels.a }}"],
+            0,
+            "&lt;b&gt;\n",
+        ),
+        (&["--template.text", "{{ .Nope }}"], 1, "can't evaluate field Nope"),
+        (&["--template.text", "x", "--template.data", "bad.json"], 2, "cannot read the data `bad.json`"),
+        (&["--template.text", "x", "--template.data", "none.json"], 2, "cannot read the data `none.json`"),
+        (&["--template.text", "x", "--template.glob", "bad.tmpl"], 2, "error: bad.tmpl"),
+        (&["--template.text", "x", "--template.glob", "none*"], 2, "matches no file"),
+        (&[], 2, "--template.text <TEXT>"),
+    ] {
+        let output = watchbell(folder.path()).args(["template", "render"]).args(arguments).output().expect("runs");
+        let output = shown(&output);
+        assert!(
+            output.starts_with(&format!("exit code {code}\n")) && output.contains(expected),
+            "{arguments:?}: {output}"
+        );
+    }
+}
+
 #[test]
 fn wrong_calls() {
     for (arguments, expected) in [

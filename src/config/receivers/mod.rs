@@ -29,7 +29,7 @@ use hashbrown::HashSet;
 use crate::deliver::{Channel, HttpConfig, Integration, Receiver, Secret};
 
 use super::http::http_config;
-use super::yaml::{Fields, Node, Reader, shorten};
+use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
 
 pub(super) use email::{SmtpDefaults, smtp_defaults};
 pub(super) use jira::jira_api_url;

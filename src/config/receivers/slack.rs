@@ -4,7 +4,7 @@ use crate::deliver::{
     Channel, SLACK_BLOCKS_MAX, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
 };
 
-use super::{ChannelDefaults, Fields, Node, Reader, check_url, connection, timeout};
+use super::{ChannelDefaults, Fields, Node, NodeKind, Reader, check_url, connection, timeout};
 
 /// The method that posts a message for an app.
 const APP_URL: &str = "https://slack.com/api/chat.postMessage";
@@ -110,15 +110,17 @@ fn target(fields: &mut Fields<'_>, defaults: &SlackDefaults) -> Option<SlackTarg
 fn blocks(fields: &mut Fields<'_>) -> Vec<serde_json::Value> {
     let reader = fields.reader();
     let nodes = fields.list("blocks");
-    let max = SLACK_BLOCKS_MAX - usize::from(!fields.list("actions").is_empty());
-    if nodes.len() > max {
+    let own = usize::from(!fields.list("actions").is_empty());
+    if nodes.len() + own > SLACK_BLOCKS_MAX {
         let message =
-            format!("Slack takes {SLACK_BLOCKS_MAX} blocks, that of the actions included; here are {}", nodes.len());
+            format!("Slack takes {SLACK_BLOCKS_MAX} blocks; with that of the actions here are {}", nodes.len() + own);
         fields.error_at("blocks", "config/slack", message);
     }
     let mut blocks = Vec::new();
     for node in nodes {
-        if !reader.entries(node, "a block of a Slack message").iter().any(|entry| entry.key == "type") {
+        let is_mapping = matches!(node.kind, NodeKind::Mapping(_));
+        let has_type = reader.entries(node, "a block of a Slack message").iter().any(|entry| entry.key == "type");
+        if is_mapping && !has_type {
             reader.error("config/slack", &node.span, "a block of a Slack message needs the field `type`");
         }
         blocks.push(reader.template_tree(node));

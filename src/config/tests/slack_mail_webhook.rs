@@ -39,7 +39,13 @@ fn slack() {
     blocks: [{{text: '{{{{ .Nope | nope }}}}'}}, 5]
 "
     ));
-    insta::assert_snapshot!(main(&faulty).lines().filter(|line| line.starts_with("error")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(main(&faulty).lines().filter(|line| line.starts_with("error")).collect::<Vec<_>>().join("\n"), @r#"
+    error[config/slack]: `update_message` needs an app (`app_token`): a webhook does not say which message it made
+    error[config/slack]: Slack takes 50 blocks; with that of the actions here are 51
+    error[config/slack]: a block of a Slack message needs the field `type`
+    error[template/syntax]: function "nope" not defined
+    error[yaml/wrong-type]: expected a block of a Slack message, found a text
+    "#);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod health;
 mod history;
 mod openapi;
 mod query;
+mod receiver_test;
 mod rules;
 mod v2;
 
@@ -30,7 +31,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
-use super::service::{Decider, Evaluator, ReloadError, Reloader, Statuses, Windows};
+use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Windows};
 use super::telemetry::{Ids, Metrics};
 use crate::model::Timestamp;
 
@@ -52,6 +53,8 @@ pub struct App {
     pub evaluator: Evaluator,
     /// The scraped targets.
     pub scraper: Scraper,
+    /// Makes attempts.
+    pub dispatch: Dispatch,
     /// Asks for reloads.
     pub reloader: Reloader,
     /// Counters.
@@ -88,6 +91,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
         .route("/api/v1/alerts", get(rules::alerts))
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
+        .route("/api/v1/receivers/{name}/test", post(receiver_test::test))
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
@@ -120,7 +124,7 @@ async fn index() -> impl IntoResponse {
          GET, POST /api/v2/alerts\n\
          GET  /api/v2/alerts/groups  /api/v2/receivers  /api/v2/status\n\
          GET, POST /api/v2/silences  GET, DELETE /api/v2/silence/ID\n\
-         POST /api/v1/write (Prometheus remote write)  /api/v1/import (JSON lines)  /-/reload\n",
+         POST /api/v1/receivers/NAME/test  /api/v1/write (Prometheus remote write)  /api/v1/import (JSON lines)  /-/reload\n",
         env!("CARGO_PKG_VERSION")
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)

@@ -26,6 +26,7 @@ mod slack_blocks;
 mod telegram;
 mod telegram_html;
 mod text;
+mod trial;
 mod victorops;
 mod webex;
 mod webhook;
@@ -51,6 +52,7 @@ pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
+pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};

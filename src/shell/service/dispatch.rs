@@ -13,12 +13,12 @@ use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::engine::Input;
 use crate::model::Timestamp;
 use crate::shell::clock::Clock;
-use crate::shell::notify::Sender;
+use crate::shell::notify::{Sender, Trial, TrialAlert, try_receiver};
 use crate::shell::telemetry::{AttemptClass, Metrics};
 
 /// Makes attempts; clones share their state.
 #[derive(Clone)]
-pub(super) struct Dispatch {
+pub struct Dispatch {
     shared: Arc<Shared>,
 }
 
@@ -84,6 +84,14 @@ impl Dispatch {
     pub(super) fn replace(&self, plan: Arc<Plan>) {
         self.shared.statuses.set_receivers(receiver_names(&plan));
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(plan);
+    }
+
+    /// Tells every integration of the receiver, or the one with the number `only`, of made-up `alerts`; `None` if there is no such
+    /// receiver.
+    pub async fn try_out(&self, receiver: &str, only: Option<usize>, alerts: &[TrialAlert]) -> Option<Vec<Trial>> {
+        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let receiver = current.plan.engine.receivers.iter().find(|known| known.name == receiver)?;
+        Some(try_receiver(&current.sender, receiver, only, alerts, &self.shared.clock).await)
     }
 
     /// Waits for the attempts under way.

@@ -15,6 +15,7 @@ mod swap;
 mod windows;
 
 pub use decider::{Decider, Stopping};
+pub use dispatch::Dispatch;
 pub use evaluator::{Evaluator, Progress};
 pub use reloading::{ReloadError, Reloader};
 pub use start::{Environment, ServeError, ServeOptions, serve};

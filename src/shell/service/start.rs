@@ -216,6 +216,7 @@ async fn start(
         windows: windows.clone(),
         evaluator: evaluator.clone(),
         scraper: scraper.clone(),
+        dispatch: dispatch.clone(),
         reloader: reloading.reloader(),
         metrics: metrics.clone(),
         statuses,
