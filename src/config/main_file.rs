@@ -116,7 +116,8 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     let Some(mut fields) = root.and_then(|root| reader.fields(root, "the configuration")) else {
         return MainFile::default();
     };
-    let global = global(reader, fields.take("global"));
+    let mut global = global(reader, fields.take("global"));
+    global.channels.allow_exec = fields.flag("allow_exec").unwrap_or(false);
     let mut main = MainFile {
         rule_files: patterns(&mut fields, "rule_files"),
         templates: patterns(&mut fields, "templates"),
@@ -186,6 +187,7 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
             telegram: telegram_defaults(&mut fields),
             webex_api_url: webex_api_url(&mut fields),
             wechat: wechat_defaults(&mut fields),
+            allow_exec: false,
         },
     };
     fields.finish();
@@ -307,8 +309,29 @@ fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainF
         None => fields.error_at("receivers", "yaml/missing-field", "`receivers` without a `route` are never told"),
         Some(node) => {
             if let Some(route) = route_tree(reader, node, &main.receivers, &main.time_intervals) {
+                warn_of_early_ends(reader, &node.span, &route, &main.receivers);
                 main.route = route;
             }
         }
+    }
+}
+
+/// Warns of routes that repeat so seldom that another Alertmanager takes their alerts for resolved meanwhile.
+fn warn_of_early_ends(reader: &Reader<'_>, span: &std::ops::Range<usize>, route: &Route, receivers: &[Receiver]) {
+    let receiver = receivers.iter().find(|receiver| receiver.name == route.receiver);
+    let ends_early = |integration: &Integration| match &integration.channel {
+        Channel::Alertmanager(config) => config.expire_after <= route.repeat_interval,
+        _ => false,
+    };
+    if receiver.is_some_and(|receiver| receiver.integrations.iter().any(ends_early)) {
+        let message = format!(
+            "`expire_after` of the receiver `{}` is not longer than the `repeat_interval` of its route: its alerts end between two \
+             repetitions",
+            shorten(&route.receiver)
+        );
+        reader.warning("config/expire-after", span, message);
+    }
+    for child in &route.routes {
+        warn_of_early_ends(reader, span, child, receivers);
     }
 }

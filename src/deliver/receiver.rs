@@ -31,7 +31,7 @@ pub enum Channel {
     Slack(Box<SlackConfig>),
     /// A mail.
     Email(Box<EmailConfig>),
-    /// PagerDuty's Events API v2.
+    /// PagerDuty's Events API v2 or v1.
     Pagerduty(Box<PagerdutyConfig>),
     /// A Discord webhook.
     Discord(Box<DiscordConfig>),
@@ -61,6 +61,16 @@ pub enum Channel {
     Pushover(Box<PushoverConfig>),
     /// An issue in Jira.
     Jira(Box<JiraConfig>),
+    /// Amazon SNS.
+    Sns(Box<SnsConfig>),
+    /// incident.io.
+    Incidentio(Box<IncidentioConfig>),
+    /// SMS by Twilio.
+    Twilio(Box<TwilioConfig>),
+    /// A local command.
+    Exec(Box<ExecConfig>),
+    /// Another Alertmanager.
+    Alertmanager(Box<AlertmanagerConfig>),
 }
 
 impl Channel {
@@ -86,6 +96,11 @@ impl Channel {
             Channel::Victorops(_) => "victorops",
             Channel::Pushover(_) => "pushover",
             Channel::Jira(_) => "jira",
+            Channel::Sns(_) => "sns",
+            Channel::Incidentio(_) => "incidentio",
+            Channel::Twilio(_) => "twilio",
+            Channel::Exec(_) => "exec",
+            Channel::Alertmanager(_) => "alertmanager",
         }
     }
 }

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import chatting, differing, histograms, hostile, operated, paging, querying, receiving, reloading, restarting, scraping, silencing
+from stories import chatting, differing, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, scraping, silencing
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -24,6 +24,7 @@ STORIES = (
     receiving.mail_that_is_refused,
     chatting.every_service_takes_what_it_is_sent,
     chatting.refusals_with_a_200_are_tried_again,
+    relaying.alertmanagers_get_every_alert,
     reloading.rules_are_edited_while_they_run,
     reloading.a_broken_file_is_refused,
     reloading.pending_alerts_survive_a_reload,

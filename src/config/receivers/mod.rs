@@ -1,9 +1,12 @@
 //! `receivers`: one file per channel, all alike: read the fields, fill in what `global` says, check.
 
+mod alertmanager;
 mod console;
 mod discord;
 mod email;
+mod exec;
 mod gotify;
+mod incidentio;
 mod jira;
 mod keyed;
 mod mattermost;
@@ -14,7 +17,9 @@ mod pagerduty;
 mod pushover;
 mod rocketchat;
 mod slack;
+mod sns;
 mod telegram;
+mod twilio;
 mod victorops;
 mod webex;
 mod webhook;
@@ -45,11 +50,13 @@ pub(super) use wechat::{WechatDefaults, wechat_defaults};
 
 /// The time that an attempt may take unless the configuration says otherwise.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many telephones or peers one channel may have.
+const SEVERAL_MAX: usize = 100;
 /// Where PagerDuty takes events.
 pub(super) const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// Channels of Alertmanager that Watchbell does not have.
-const FOREIGN_CHANNELS: [&str; 3] = ["incidentio_configs", "sns_configs", "escalation"];
+const FOREIGN_CHANNELS: [&str; 1] = ["escalation"];
 
 /// What `global` says of receivers.
 #[derive(Debug)]
@@ -66,6 +73,8 @@ pub(super) struct ChannelDefaults {
     pub(super) opsgenie: KeyedApi,
     pub(super) victorops: KeyedApi,
     pub(super) jira_api_url: String,
+    /// Whether receivers may run commands.
+    pub(super) allow_exec: bool,
 }
 
 /// Reads every receiver; their names differ.
@@ -111,6 +120,15 @@ fn integrations(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Inte
         ("victorops_configs", "a VictorOps channel", true, victorops::read),
         ("pushover_configs", "a Pushover channel", true, pushover::read),
         ("jira_configs", "a Jira channel", true, jira::read),
+        ("sns_configs", "an SNS channel", true, sns::read),
+        ("incidentio_configs", "an incident.io channel", true, incidentio::read),
+        ("exec_configs", "a command", true, exec::read),
+    ];
+    // Each telephone, each peer is told by itself, so that one that fails costs the others nothing.
+    type ReadEach = fn(&mut Fields<'_>, &ChannelDefaults) -> Vec<Channel>;
+    let channels_of_several: [(&'static str, &'static str, ReadEach); 2] = [
+        ("twilio_configs", "a Twilio channel", twilio::read),
+        ("alertmanager_configs", "a group of Alertmanagers", alertmanager::read),
     ];
     let reader = fields.reader();
     let mut integrations = Vec::new();
@@ -121,6 +139,15 @@ fn integrations(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Inte
             let read = read(&mut channel, defaults);
             channel.finish();
             integrations.extend(read.map(|channel| Integration { send_resolved, channel }));
+        }
+    }
+    for (name, what, read) in channels_of_several {
+        for node in fields.list(name) {
+            let Some(mut channel) = reader.fields(node, what) else { continue };
+            let send_resolved = channel.flag("send_resolved").unwrap_or(true);
+            let read = read(&mut channel, defaults);
+            channel.finish();
+            integrations.extend(read.into_iter().map(|channel| Integration { send_resolved, channel }));
         }
     }
     integrations
@@ -190,4 +217,28 @@ fn templates_by_name(fields: &mut Fields<'_>, name: &'static str) -> BTreeMap<St
         }
     }
     templates
+}
+
+/// The texts of a list that must hold 1 to [`SEVERAL_MAX`], none of them empty or twice; templates.
+fn several(fields: &mut Fields<'_>, name: &'static str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let Some(given) = fields.texts(name).filter(|given| !given.is_empty()) else {
+        fields.missing(name);
+        return texts;
+    };
+    if given.len() > SEVERAL_MAX {
+        fields.error_at(name, "config/limit", format!("`{name}` may hold {SEVERAL_MAX} at most"));
+    }
+    for (text, node) in given {
+        fields.reader().note_template(node);
+        if text.is_empty() {
+            fields.reader().error("yaml/empty", &node.span, format!("`{name}` must not hold empty texts"));
+        } else if texts.contains(&text) {
+            let message = format!("`{}` is given twice", shorten(&text));
+            fields.reader().error("config/duplicate", &node.span, message);
+        } else {
+            texts.push(text);
+        }
+    }
+    texts
 }

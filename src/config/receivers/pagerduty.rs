@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::deliver::{Channel, PagerdutyConfig, PagerdutyImage, PagerdutyLink};
+use crate::deliver::{Channel, PagerdutyConfig, PagerdutyImage, PagerdutyKey, PagerdutyLink};
 
-use super::{ChannelDefaults, Fields, Node, Reader, connection, timeout};
+use super::{ChannelDefaults, Fields, Node, Reader, address_or, connection, secret_or, templates_by_name, timeout};
+
+/// Where version 1 of PagerDuty's API takes events.
+const SERVICE_URL: &str = "https://events.pagerduty.com/generic/2010-04-15/create_event.json";
 
 /// The details that every event has unless they are overridden.
 const DETAILS: [(&str, &str); 4] = [
@@ -16,20 +19,22 @@ const DETAILS: [(&str, &str); 4] = [
 
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
     let reader = fields.reader();
-    for name in ["service_key", "service_key_file"] {
-        fields.unsupported(name, Some("use the Events API v2 with `routing_key`"));
+    for name in ["routing_key", "service_key"] {
+        if let Some(node) = fields.take(name) {
+            reader.note_template(node);
+        }
     }
-    if let Some(node) = fields.take("routing_key") {
-        reader.note_template(node);
+    let is_first_version = fields.has("service_key") || fields.has("service_key_file");
+    let key = match is_first_version {
+        true => secret_or(fields, "service_key", "service_key_file", None).map(PagerdutyKey::Service),
+        false => secret_or(fields, "routing_key", "routing_key_file", None).map(PagerdutyKey::Routing),
+    };
+    if is_first_version {
+        for name in ["routing_key", "routing_key_file"] {
+            fields.without_effect(name, "`service_key` is given, and events go to the API's version 1");
+        }
     }
-    let routing_key = fields.secret("routing_key", "routing_key_file");
-    if routing_key.is_none() && fields.take("routing_key").is_none() && fields.take("routing_key_file").is_none() {
-        fields.missing("routing_key");
-    }
-    let url = fields.text_or("url", &defaults.pagerduty_url);
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        fields.error_at("url", "config/url", "`url` must begin with `http://` or `https://`");
-    }
+    let url = address_or(fields, "url", if is_first_version { SERVICE_URL } else { &defaults.pagerduty_url });
     let client = fields.template_or("client", r#"{{ template "pagerduty.default.client" . }}"#);
     let config = PagerdutyConfig {
         url,
@@ -46,21 +51,15 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         timeout: timeout(fields),
         http: connection(fields, defaults),
         client,
-        routing_key: routing_key?,
+        key: key?,
     };
     Some(Channel::Pagerduty(Box::new(config)))
 }
 
 fn details(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
-    let reader = fields.reader();
     let mut details: BTreeMap<String, String> =
         DETAILS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    for entry in fields.take("details").map(|node| reader.entries(node, "details by name")).unwrap_or_default() {
-        reader.note_template(&entry.value);
-        if let Some(value) = reader.scalar(&entry.value, "a text") {
-            details.insert(entry.key.clone(), value.text.clone());
-        }
-    }
+    details.extend(templates_by_name(fields, "details"));
     details
 }
 

@@ -193,6 +193,22 @@ impl<'r> Fields<'r> {
         }
     }
 
+    /// Whether `name` is given and not empty.
+    pub(in crate::config) fn has(&mut self, name: &'static str) -> bool {
+        self.take(name).is_some_and(|node| !is_empty_text(node))
+    }
+
+    /// The first of `names` that is given; without one it notes that one is missing.
+    pub(in crate::config) fn need_one_of(&mut self, names: &[&'static str]) -> Option<&'static str> {
+        let given: Vec<&'static str> = names.iter().copied().filter(|name| self.has(name)).collect();
+        if given.is_empty() {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("{} needs one of {}", self.what, names.join(", "));
+            self.reader.error("yaml/missing-field", &self.span, message);
+        }
+        given.first().copied()
+    }
+
     /// Notes that the field is known elsewhere and not supported here, if it is given.
     pub(in crate::config) fn unsupported(&mut self, name: &'static str, hint: Option<&str>) {
         if let Some(entry) = self.entries.iter().find(|entry| entry.key == name) {

@@ -1,9 +1,12 @@
 //! The settings of each channel, one file per channel, as `<channel>_configs` gives them.
 
+mod alertmanager;
 mod console;
 mod discord;
 mod email;
+mod exec;
 mod gotify;
+mod incidentio;
 mod jira;
 mod mattermost;
 mod msteams;
@@ -13,16 +16,21 @@ mod pagerduty;
 mod pushover;
 mod rocketchat;
 mod slack;
+mod sns;
 mod telegram;
+mod twilio;
 mod victorops;
 mod webex;
 mod webhook;
 mod wechat;
 
+pub use alertmanager::*;
 pub use console::*;
 pub use discord::*;
 pub use email::*;
+pub use exec::*;
 pub use gotify::*;
+pub use incidentio::*;
 pub use jira::*;
 pub use mattermost::*;
 pub use msteams::*;
@@ -32,7 +40,9 @@ pub use pagerduty::*;
 pub use pushover::*;
 pub use rocketchat::*;
 pub use slack::*;
+pub use sns::*;
 pub use telegram::*;
+pub use twilio::*;
 pub use victorops::*;
 pub use webex::*;
 pub use webhook::*;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::deliver::{HttpConfig, Secret};
 
-/// Alertmanager's `pagerduty_config` for Events v2. Every text is a template.
+/// Alertmanager's `pagerduty_config`. Every text is a template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PagerdutyConfig {
-    /// The integration's key.
-    pub routing_key: Secret,
+    /// The integration's key, and with it the version of the API.
+    pub key: PagerdutyKey,
     /// The API's address.
     pub url: String,
     /// What sends.
@@ -38,6 +38,15 @@ pub struct PagerdutyConfig {
     pub timeout: Duration,
     /// The connection.
     pub http: HttpConfig,
+}
+
+/// The key of an integration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PagerdutyKey {
+    /// For Events API v2.
+    Routing(Secret),
+    /// For the generic Events API v1, which knows description, client and details alone.
+    Service(Secret),
 }
 
 /// A picture of a PagerDuty event. Every text is a template.

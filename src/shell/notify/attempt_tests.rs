@@ -13,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Sender, fixture};
 use crate::deliver::{
-    Channel, Delivery, EmailConfig, HttpConfig, Outcome, Secret, SlackConfig, SlackTarget, SmtpSecurity,
+    Channel, Delivery, EmailConfig, HttpConfig, Notification, Outcome, PagerdutyKey, Secret, SlackConfig, SlackTarget,
+    SmtpSecurity,
 };
 
-type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
+pub(super) type Requests = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
 
 /// A server that answers every request with `answer(path)` and keeps what it was sent.
 pub(super) async fn server(answer: fn(&str) -> Response) -> (SocketAddr, Requests) {
@@ -51,14 +52,19 @@ async fn raw_server(answer: &'static [u8], then_close: bool) -> SocketAddr {
 }
 
 pub(super) async fn send(channel: Channel) -> Outcome {
-    send_after(channel, None).await
+    send_after(channel, fixture::notification(), None).await
 }
 
-/// As [`send`], of a group that the message `reference` stands for.
-async fn send_after(channel: Channel, reference: Option<&str>) -> Outcome {
+/// As [`send`], of `notification`.
+pub(super) async fn send_this(channel: Channel, notification: Notification) -> Outcome {
+    send_after(channel, notification, None).await
+}
+
+/// As [`send_this`], of a group that the message `reference` stands for.
+async fn send_after(channel: Channel, notification: Notification, reference: Option<&str>) -> Outcome {
     let sender = Sender::new(Arc::new(fixture::templates()), fixture::EXTERNAL_URL.into());
     let now = fixture::at("2026-11-22T03:00:00Z");
-    let mut delivery = Delivery::new(1, "key-1".to_owned(), fixture::notification(), now);
+    let mut delivery = Delivery::new(1, "key-1".to_owned(), notification, now);
     delivery.reference = reference.map(str::to_owned);
     sender.send(&fixture::integration(channel), &delivery, now).await
 }
@@ -241,7 +247,7 @@ async fn slack_apps_change_their_message_and_answer_it() {
         let url = format!("http://{address}/{folder}/chat.postMessage");
         let target = SlackTarget::App { token: Secret::Value("xoxb-secret".into()), url };
         let config = SlackConfig { update_message: update, thread_replies: thread, ..fixture::slack(target) };
-        let outcome = show(send_after(Channel::Slack(Box::new(config)), reference).await);
+        let outcome = show(send_after(Channel::Slack(Box::new(config)), fixture::notification(), reference).await);
         assert_eq!(outcome, expected, "{folder} {update} {thread} {reference:?}");
         let told: Vec<String> = requests.lock().expect("not poisoned").iter().map(slack_call).collect();
         assert_eq!(told.join(", "), calls, "{folder} {update} {thread} {reference:?}");
@@ -300,6 +306,29 @@ async fn pagerduty_gets_its_routing_key() {
     let event: serde_json::Value = serde_json::from_slice(&requests[0].2).expect("JSON");
     assert_eq!(event["routing_key"], "0123456789abcdef0123456789abcdef");
     assert_eq!(event["event_action"], "trigger");
+}
+
+#[tokio::test]
+async fn pagerduty_by_service_key() {
+    let (address, requests) = server(|path| match path {
+        "/403" => (StatusCode::FORBIDDEN, "too many").into_response(),
+        path => by_path(path),
+    })
+    .await;
+    for (path, expected) in [
+        ("/200", "delivered"),
+        ("/403", "retry: 403 Forbidden: too many"),
+        ("/400", "rejected: 400 Bad Request"),
+        ("/500", "retry: 500 Internal Server Error"),
+    ] {
+        let mut config = fixture::pagerduty(&format!("http://{address}{path}"));
+        config.key = PagerdutyKey::Service(Secret::Value("0123456789abcdef0123456789abcdef".into()));
+        assert_eq!(show(send(Channel::Pagerduty(Box::new(config))).await), expected, "{path}");
+    }
+    let requests = requests.lock().expect("not poisoned");
+    let event: serde_json::Value = serde_json::from_slice(&requests[0].2).expect("JSON");
+    assert_eq!(event["service_key"], "0123456789abcdef0123456789abcdef");
+    assert_eq!(event["event_type"], "trigger");
 }
 
 /// A mail server with fixed answers by command, none for an empty one; what it was told is kept.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Rendered;
 use crate::deliver::{
     Channel, EmailConfig, HttpConfig, Integration, MailThreading, Notification, PagerdutyConfig, PagerdutyImage,
-    PagerdutyLink, Reason, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget, SmtpSecurity,
-    TlsConfig, WebhookConfig,
+    PagerdutyKey, PagerdutyLink, Reason, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
+    SmtpSecurity, TlsConfig, WebhookConfig,
 };
 use crate::model::{Alert, Labels, Timestamp, TraceId};
 use crate::template::NotificationTemplates;
@@ -155,7 +155,7 @@ pub(super) fn email(host: &str, port: u16) -> EmailConfig {
 
 pub(super) fn pagerduty(url: &str) -> PagerdutyConfig {
     PagerdutyConfig {
-        routing_key: Secret::Value("0123456789abcdef0123456789abcdef".into()),
+        key: PagerdutyKey::Routing(Secret::Value("0123456789abcdef0123456789abcdef".into())),
         url: url.into(),
         client: "Watchbell".into(),
         client_url: "{{ .ExternalURL }}".into(),

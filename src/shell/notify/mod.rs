@@ -2,11 +2,15 @@
 //!
 //! A sender makes one attempt and reports; whether and when there is another is decided in `deliver`.
 
+mod alertmanager;
+mod aws;
 mod console;
 mod discord;
 mod email;
+mod exec;
 mod gotify;
 mod http;
+mod incidentio;
 mod jira;
 mod mail;
 mod mail_login;
@@ -16,17 +20,21 @@ mod msteamsv2;
 mod ntfy;
 mod opsgenie;
 mod pagerduty;
+mod pagerduty_generic;
 mod pushover;
 mod refusal;
 mod rocketchat;
+mod sigv4;
 mod slack;
 mod slack_answer;
 mod slack_app;
 mod slack_blocks;
+mod sns;
 mod telegram;
 mod telegram_html;
 mod text;
 mod trial;
+mod twilio;
 mod victorops;
 mod webex;
 mod webhook;
@@ -55,7 +63,7 @@ pub use text::RenderError;
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 
-use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
+use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome, PagerdutyKey};
 use crate::model::Timestamp;
 use crate::template::NotificationTemplates;
 use http::HttpSender;
@@ -104,7 +112,7 @@ impl Sender {
     /// Tells `integration` once. The delivery's key stays the same over all attempts at one notification; `now` is the time
     /// of this attempt.
     ///
-    /// Ends at the latest [`Integration`]'s time-out and five seconds later. No secret shows in the outcome.
+    /// Ends at the latest [`Integration`]'s time-out for each request that it takes, and five seconds later. No secret shows in the outcome.
     pub async fn send(&self, integration: &Integration, delivery: &Delivery, now: Timestamp) -> Outcome {
         let attempt = Attempt {
             http: &self.http,
@@ -141,6 +149,17 @@ impl Sender {
             Channel::Jira(config) => {
                 let all = limit(config.timeout).saturating_mul(jira::REQUESTS_MAX);
                 tried(all, jira::send(config, &attempt)).await
+            }
+            // A role and the message itself: two requests.
+            Channel::Sns(config) => tried(limit(config.timeout) * 2, sns::send(config, &attempt)).await,
+            Channel::Incidentio(config) => tried(config.timeout, incidentio::send(config, &attempt)).await,
+            Channel::Twilio(config) => tried(config.timeout, twilio::send(config, &attempt)).await,
+            Channel::Exec(config) => tried(config.timeout, exec::send(config, &attempt)).await,
+            Channel::Alertmanager(config) => {
+                let requests = attempt.notification.alerts.len().div_ceil(alertmanager::BATCH).max(1);
+                let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+                let all = limit(config.timeout).saturating_mul(requests);
+                within(all, alertmanager::send(config, &attempt)).await
             }
         }
     }
@@ -200,7 +219,6 @@ pub fn render(
         Channel::Email(config) => {
             Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key)?))
         }
-        Channel::Pagerduty(config) => Rendered::Pagerduty(Box::new(pagerduty::render(config, notification, &texts)?)),
         Channel::Discord(config) => Rendered::Request(pretty(&discord::render(config, &texts))),
         Channel::Msteams(config) => Rendered::Request(pretty(&msteams::render(config, &texts))),
         Channel::Msteamsv2(config) => Rendered::Request(pretty(&msteamsv2::render(config, &texts))),
@@ -215,9 +233,30 @@ pub fn render(
             Rendered::Request(opsgenie::show(&opsgenie::render(config, notification, &texts)?))
         }
         Channel::Victorops(config) => Rendered::Request(pretty(&victorops::render(config, notification, &texts))),
-        Channel::Pushover(config) => Rendered::Request(pushover::show(&pushover::render(config, &texts))),
+        Channel::Pushover(config) => laid_out(&pushover::render(config, &texts)),
         Channel::Jira(config) => Rendered::Request(pretty(&jira::render(config, notification, &texts, true)?)),
+        Channel::Pagerduty(config) => match &config.key {
+            PagerdutyKey::Routing(_) => Rendered::Pagerduty(Box::new(pagerduty::render(config, notification, &texts)?)),
+            PagerdutyKey::Service(_) => {
+                Rendered::Request(pretty(&pagerduty_generic::render(config, notification, &texts)))
+            }
+        },
+        Channel::Sns(config) => laid_out(&sns::render(config, notification, &texts, idempotency_key)?),
+        Channel::Incidentio(config) => {
+            Rendered::Request(pretty(&incidentio::render(config, notification, texts.data())))
+        }
+        Channel::Twilio(config) => laid_out(&twilio::render(config, notification, &texts)?),
+        Channel::Exec(config) => Rendered::Request(exec::render(config, notification, &texts, idempotency_key)?.show()),
+        Channel::Alertmanager(config) => {
+            Rendered::Request(pretty(&alertmanager::render(config, notification, notification.decided_at)))
+        }
     })
+}
+
+/// The pairs of a form, one below the other.
+fn laid_out(pairs: &[(impl fmt::Display, String)]) -> Rendered {
+    let lines: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    Rendered::Request(lines.join("\n"))
 }
 
 impl fmt::Display for Rendered {

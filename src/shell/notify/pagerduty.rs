@@ -6,22 +6,22 @@ use serde::Serialize;
 
 use super::http::{Post, json};
 use super::text::{RenderError, Texts, cut};
-use super::{Attempt, limit};
-use crate::deliver::{Notification, Outcome, PagerdutyConfig};
+use super::{Attempt, limit, pagerduty_generic};
+use crate::deliver::{Notification, Outcome, PagerdutyConfig, PagerdutyKey};
 use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
 /// The greatest length of a summary, in characters.
-const SUMMARY_LENGTH_MAX: usize = 1024;
+pub(super) const SUMMARY_LENGTH_MAX: usize = 1024;
 
 /// The greatest size of an event, in bytes; beyond it the details are dropped, then links and images.
-const EVENT_SIZE_MAX: usize = 512_000;
+pub(super) const EVENT_SIZE_MAX: usize = 512_000;
 
-/// What the routing key may take of an event, in bytes.
-const ROUTING_KEY_ROOM: usize = 1024;
+/// What the key may take of an event, in bytes.
+pub(super) const KEY_ROOM: usize = 1024;
 
 /// What stands for details that did not fit.
-const DETAILS_DROPPED: &str = "Custom details were dropped: the event was larger than 512 kB.";
+pub(super) const DETAILS_DROPPED: &str = "Custom details were dropped: the event was larger than 512 kB.";
 
 /// An event without its routing key.
 #[derive(Clone, Debug, Serialize)]
@@ -111,10 +111,6 @@ fn payload(
 ) -> Result<Payload, RenderError> {
     let summary = texts.text("description", &config.description);
     let source = texts.text("source", &config.source);
-    let mut custom_details = BTreeMap::new();
-    for (name, template) in &config.details {
-        custom_details.insert(name.clone(), texts.text("details", template));
-    }
     Ok(Payload {
         summary: cut(first_filled([summary.as_str(), &notification.group_key]), SUMMARY_LENGTH_MAX),
         source: first_filled([source.as_str(), client]).to_owned(),
@@ -122,12 +118,17 @@ fn payload(
         component: texts.text("component", &config.component),
         group: texts.text("group", &config.group),
         class: texts.text("class", &config.class),
-        custom_details,
+        custom_details: details(config, texts),
     })
 }
 
+/// The details by name.
+pub(super) fn details(config: &PagerdutyConfig, texts: &Texts<'_>) -> BTreeMap<String, String> {
+    config.details.iter().map(|(name, template)| (name.clone(), texts.text("details", template))).collect()
+}
+
 /// PagerDuty refuses events without summary or source: better a dull text than no page.
-fn first_filled<'a>(texts: impl IntoIterator<Item = &'a str>) -> &'a str {
+pub(super) fn first_filled<'a>(texts: impl IntoIterator<Item = &'a str>) -> &'a str {
     texts.into_iter().find(|text| !text.trim().is_empty()).unwrap_or("Watchbell")
 }
 
@@ -163,7 +164,7 @@ fn images(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Image>, Ren
 
 /// The event's size in bytes with room for the routing key.
 fn size(event: &PagerdutyEvent) -> usize {
-    serde_json::to_vec(event).map_or(0, |json| json.len() + ROUTING_KEY_ROOM)
+    serde_json::to_vec(event).map_or(0, |json| json.len() + KEY_ROOM)
 }
 
 pub(super) async fn send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Outcome {
@@ -175,14 +176,29 @@ pub(super) async fn send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Out
 async fn try_send(config: &PagerdutyConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
     let texts = attempt.texts();
     let mut hidden = Hidden::default();
-    let event = render(config, attempt.notification, &texts)?;
-    let routing_key = texts.secret("routing_key", &reveal(&config.routing_key).await?)?;
-    hidden.add(&routing_key);
+    let (field, secret) = match &config.key {
+        PagerdutyKey::Routing(secret) => ("routing_key", secret),
+        PagerdutyKey::Service(secret) => ("service_key", secret),
+    };
+    let key = texts.secret(field, &reveal(secret).await?)?;
+    hidden.add(&key);
+    let body = match &config.key {
+        PagerdutyKey::Routing(_) => {
+            let event = render(config, attempt.notification, &texts)?;
+            json(&Keyed { routing_key: &key, event: &event })?
+        }
+        PagerdutyKey::Service(_) => {
+            let event = pagerduty_generic::render(config, attempt.notification, &texts);
+            json(&pagerduty_generic::Keyed { service_key: &key, event: &event })?
+        }
+    };
     let url = texts.exact("url", &config.url)?;
-    let body = json(&Keyed { routing_key: &routing_key, event: &event })?;
     let post = Post::json(&url, &config.http, limit(config.timeout), body);
     let answer = attempt.http.post(post, &mut hidden, attempt.now).await?;
-    Ok(answer.verdict(&hidden))
+    Ok(match &config.key {
+        PagerdutyKey::Routing(_) => answer.verdict(&hidden),
+        PagerdutyKey::Service(_) => pagerduty_generic::verdict(&answer, &hidden),
+    })
 }
 
 #[cfg(test)]

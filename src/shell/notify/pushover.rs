@@ -65,11 +65,6 @@ fn priority(text: &str) -> i64 {
     text.trim().parse().unwrap_or(0).clamp(-2, 2)
 }
 
-/// The form as people read it.
-pub(super) fn show(form: &[(&'static str, String)]) -> String {
-    form.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
-}
-
 pub(super) async fn send(config: &PushoverConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
     let texts = attempt.texts();
     let mut hidden = Hidden::default();

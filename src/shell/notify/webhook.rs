@@ -59,6 +59,9 @@ impl From<&AlertData> for PayloadAlert {
     }
 }
 
+/// The version of the payload.
+pub(super) const VERSION: &str = "4";
+
 /// What is posted.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
@@ -73,7 +76,7 @@ pub enum WebhookBody {
 pub(super) fn render(config: &WebhookConfig, notification: &Notification, texts: &Texts<'_>) -> WebhookBody {
     match &config.payload {
         Some(payload) => WebhookBody::Custom(texts.tree("payload", payload, retyped)),
-        None => WebhookBody::Standard(Box::new(standard(config, notification, texts.data()))),
+        None => WebhookBody::Standard(Box::new(payload(config.max_alerts, VERSION, notification, texts.data()))),
     }
 }
 
@@ -92,9 +95,14 @@ fn retyped(text: String) -> Value {
     parsed.unwrap_or(Value::String(text))
 }
 
-/// The payload with at most `max_alerts` alerts; status and common labels are those of the whole notification.
-fn standard(config: &WebhookConfig, notification: &Notification, data: &NotificationData) -> WebhookPayload {
-    let shown = if config.max_alerts == 0 { data.alerts.len() } else { config.max_alerts.min(data.alerts.len()) };
+/// The payload with at most `max_alerts` alerts, 0 for all; status and common labels are those of the whole notification.
+pub(super) fn payload(
+    max_alerts: usize,
+    version: &'static str,
+    notification: &Notification,
+    data: &NotificationData,
+) -> WebhookPayload {
+    let shown = if max_alerts == 0 { data.alerts.len() } else { max_alerts.min(data.alerts.len()) };
     WebhookPayload {
         receiver: data.receiver.clone(),
         status: data.status,
@@ -103,9 +111,24 @@ fn standard(config: &WebhookConfig, notification: &Notification, data: &Notifica
         common_labels: data.common_labels.clone(),
         common_annotations: data.common_annotations.clone(),
         external_url: data.external_url.clone(),
-        version: "4",
+        version,
         group_key: notification.group_key.clone(),
         truncated_alerts: data.alerts.len() - shown + notification.truncated,
+    }
+}
+
+impl WebhookPayload {
+    /// How many alerts it has.
+    pub(super) fn alerts(&self) -> usize {
+        self.alerts.len()
+    }
+
+    /// Leaves out every annotation.
+    pub(super) fn drop_annotations(&mut self) {
+        self.common_annotations = Labels::default();
+        for alert in &mut self.alerts {
+            alert.annotations = Labels::default();
+        }
     }
 }
 
