@@ -24,7 +24,7 @@ STORIES = (
     receiving.mail_that_is_refused,
     chatting.every_service_takes_what_it_is_sent,
     chatting.refusals_with_a_200_are_tried_again,
-    relaying.alertmanagers_get_every_alert,
+    relaying.relaying_reaches_every_alertmanager,
     reloading.rules_are_edited_while_they_run,
     reloading.a_broken_file_is_refused,
     reloading.pending_alerts_survive_a_reload,

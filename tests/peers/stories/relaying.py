@@ -41,7 +41,7 @@ class Alertmanager:
         return {one["labels"]["instance"]: one for one in json.loads(done.stdout or "[]") or []}
 
 
-def alertmanagers_get_every_alert(stage):
+def relaying_reaches_every_alertmanager(stage):
     """Both get it; the one that was away gets it when it is back; the end arrives at both."""
     first, second = Alertmanager(stage, "first"), Alertmanager(stage, "second")
     peers = f"  - name: peers\n    alertmanager_configs: [{{urls: ['{first.base}', '{second.base}/'], expire_after: 6h}}]\n"
