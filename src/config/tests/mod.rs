@@ -10,6 +10,7 @@ mod muting;
 mod rule_files;
 mod slack_mail_webhook;
 mod spans;
+mod web;
 
 use super::*;
 use crate::model::{Diagnostic, render_text};
