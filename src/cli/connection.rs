@@ -10,17 +10,22 @@ use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
 
 /// The address of a service of this machine.
 pub(super) const LOCAL: &str = "http://localhost:9797";
+/// The bearer token to send when no other credentials are given.
+const TOKEN_VARIABLE: &str = "WATCHBELL_TOKEN";
+/// The password of `--user` when no file is given.
+const PASSWORD_VARIABLE: &str = "WATCHBELL_PASSWORD";
 
 /// How the server is asked.
 #[derive(Args, Debug)]
 pub struct Connection {
-    /// A file with the bearer token to send
+    /// A file with the bearer token to send; without one and without --user, the token is that of
+    /// WATCHBELL_TOKEN
     #[arg(long, value_name = "FILE", help_heading = "Connection", conflicts_with = "user")]
     token_file: Option<String>,
     /// The user of basic authentication
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     user: Option<String>,
-    /// A file with the user's password
+    /// A file with the user's password; without one, the password is that of WATCHBELL_PASSWORD
     #[arg(long, value_name = "FILE", help_heading = "Connection", requires = "user")]
     password_file: Option<String>,
     /// A header to send, such as `X-Scope-OrgID: team`
@@ -57,12 +62,20 @@ impl Connection {
             headers.push((name.trim().to_owned(), Secret::Value(value.trim().to_owned())));
         }
         let file = |path: &String| Secret::File(path.clone());
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::Value);
+        let password = || self.password_file.as_ref().map(file).or_else(|| variable(PASSWORD_VARIABLE));
+        let says_who = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let token = match (&self.token_file, &self.user) {
+            (Some(path), _) => Some(file(path)),
+            (None, None) if !says_who => variable(TOKEN_VARIABLE),
+            (None, _) => None,
+        };
         Ok(HttpConfig {
-            basic_auth: self.user.clone().map(|username| BasicAuth {
-                username: Secret::Value(username),
-                password: self.password_file.as_ref().map(file),
-            }),
-            authorization: self.token_file.as_ref().map(|path| ("Bearer".to_owned(), file(path))),
+            basic_auth: self
+                .user
+                .clone()
+                .map(|username| BasicAuth { username: Secret::Value(username), password: password() }),
+            authorization: token.map(|token| ("Bearer".to_owned(), token)),
             tls: TlsConfig {
                 ca: self.ca_file.as_ref().map(file),
                 cert: self.cert_file.as_ref().map(file),

@@ -7,6 +7,7 @@ mod configuration;
 mod connection;
 mod dry_run;
 mod fmt;
+mod hash_password;
 mod history;
 mod query;
 mod receiver;
@@ -67,6 +68,8 @@ enum Verb {
     Template(template::TemplateArgs),
     /// Run tests of expressions: scripts of what they yield
     Test(test::TestArgs),
+    /// Read a password from standard input and print its bcrypt hash, for `web.users` of the main file
+    HashPassword(hash_password::HashPasswordArgs),
 }
 
 /// A single word must be a level: directives take any other for the name of a module, and log nothing else.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Verb::Receiver(args) => receiver::run(args, &clock),
         Verb::Template(args) => template::run(args, &clock),
         Verb::Test(args) => test::run(args),
+        Verb::HashPassword(args) => hash_password::run(args),
     };
     outcome.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {

@@ -209,6 +209,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         host_samples: main.host_samples,
         templates,
         listen: main.listen,
+        web: main.web,
         storage_path: main.storage_path,
         retention_floor: main.retention_floor,
         evaluation_interval: main.rules.interval,

@@ -21,6 +21,7 @@ use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
 use super::scrape::{ExpositionConfig, ScrapeConfig};
 use super::time_intervals::time_intervals;
+use super::web::{Web, web};
 use super::yaml::{Fields, Node, Reader, shorten};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -60,6 +61,7 @@ pub(super) struct MainFile {
     pub(super) time_intervals: Vec<TimeInterval>,
     pub(super) receivers: Vec<Receiver>,
     pub(super) listen: String,
+    pub(super) web: Web,
     pub(super) storage_path: String,
     pub(super) retention_floor: Duration,
     pub(super) limits: Limits,
@@ -85,6 +87,7 @@ impl Default for MainFile {
             time_intervals: Vec::new(),
             receivers: vec![console_receiver()],
             listen: LISTEN.to_owned(),
+            web: Web::default(),
             storage_path: STORAGE_PATH.to_owned(),
             retention_floor: RETENTION_FLOOR,
             limits: Limits::default(),
@@ -134,6 +137,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     };
     main.host_samples = host_samples(&mut fields);
     main.listen = listen(&mut fields);
+    main.web = web(&mut fields, &main.external_url);
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
     main.query = query(&mut fields);

@@ -23,6 +23,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod time_intervals;
+mod web;
 mod written;
 mod yaml;
 
@@ -36,5 +37,6 @@ pub use plan::{HistoryLimits, HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;
 pub use scrape::{ExpositionConfig, FileDiscovery, ScrapeConfig, TargetGroup};
 pub use sources::{FileError, Files, GLOB_FILES_MAX, MemoryFiles, glob_matcher, has_wildcard};
+pub use web::{ANONYMOUS, Password, Token, Web, WebLimits, WebTls, WebToken, WebUser, bcrypt_cost};
 pub use written::{RuleFile, WrittenEntry, WrittenGroup, WrittenRule, WrittenText};
 pub use yaml::{ALIASED_NODES_MAX, DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};

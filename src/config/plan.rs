@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::template::NotificationTemplates;
 use crate::{engine, eval};
 
-use super::ScrapeConfig;
+use super::{ScrapeConfig, Web};
 
 /// Everything that a configuration says, checked and compiled.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Plan {
     pub templates: NotificationTemplates,
     /// Where the HTTP interface listens: `host:port`.
     pub listen: String,
+    /// How it is reached, who may do what there, and how much of it.
+    pub web: Web,
     /// The folder of the store and the journal.
     pub storage_path: String,
     /// How long samples are kept at least, whatever the rules need.

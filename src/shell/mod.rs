@@ -17,4 +17,5 @@ pub mod series_client;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
-pub mod tls;
+mod tls;
+mod tls_server;

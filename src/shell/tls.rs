@@ -94,7 +94,7 @@ impl TlsMaterial {
 }
 
 /// The PEM text that `source` holds or names.
-async fn pem(source: &Secret) -> Result<Vec<u8>, TlsError> {
+pub(super) async fn pem(source: &Secret) -> Result<Vec<u8>, TlsError> {
     match source {
         Secret::Value(text) => Ok(text.clone().into_bytes()),
         Secret::File(path) => Ok(read_bounded(path, PEM_FILE_SIZE_MAX).await?),
@@ -109,7 +109,12 @@ fn place(source: &Secret, field: &str) -> String {
     }
 }
 
-fn certificates_in(pem: &[u8], source: &Secret, field: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The certificates in `pem`, which `source`, the value of `field`, holds or names; at least one.
+pub(super) fn certificates_in(
+    pem: &[u8],
+    source: &Secret,
+    field: &str,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
     if found.is_empty() {
         return Err(TlsError::Content { wanted: "certificate", place: place(source, field) });

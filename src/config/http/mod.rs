@@ -7,7 +7,7 @@ mod tls;
 use super::yaml::{Entry, Fields, Node, Reader, shorten};
 use crate::deliver::{BasicAuth, HttpConfig, Secret};
 
-pub(super) use tls::tls_config;
+pub(super) use tls::{tls_config, tls_version};
 
 /// Headers that a request gets by itself, or that would change what it is; in lower case.
 const RESERVED_HEADERS: [&str; 18] = [

@@ -12,8 +12,8 @@ pub(in crate::config) fn tls_config(reader: &Reader<'_>, node: &Node) -> TlsConf
         key: fields.secret("key", "key_file"),
         server_name: fields.text("server_name").filter(|name| !name.is_empty()),
         insecure_skip_verify: fields.flag("insecure_skip_verify").unwrap_or(false),
-        min_version: version(&mut fields, "min_version"),
-        max_version: version(&mut fields, "max_version"),
+        min_version: tls_version(&mut fields, "min_version"),
+        max_version: tls_version(&mut fields, "max_version"),
     };
     for (given, missing, what) in
         [(&config.cert, &config.key, ["cert", "cert_file"]), (&config.key, &config.cert, ["key", "key_file"])]
@@ -30,7 +30,8 @@ pub(in crate::config) fn tls_config(reader: &Reader<'_>, node: &Node) -> TlsConf
     config
 }
 
-fn version(fields: &mut Fields<'_>, name: &'static str) -> Option<TlsVersion> {
+/// The version of TLS in the field `name`.
+pub(in crate::config) fn tls_version(fields: &mut Fields<'_>, name: &'static str) -> Option<TlsVersion> {
     let text = fields.text(name)?;
     let message = match text.as_str() {
         "TLS13" => return Some(TlsVersion::Tls13),

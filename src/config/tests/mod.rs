@@ -11,6 +11,7 @@ mod paging;
 mod rule_files;
 mod slack_mail_webhook;
 mod spans;
+mod web;
 
 use super::*;
 use crate::model::{Diagnostic, render_text};

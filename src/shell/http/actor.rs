@@ -8,10 +8,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::config::Roles;
+use crate::config::{ANONYMOUS, Roles};
 
-/// The name of who gives no credentials; no user and no token has it.
-const ANONYMOUS: &str = "anonymous";
+/// The address that a connection comes from; every request of it carries this.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// Who makes a request, as far as it is known; an argument of handlers that note who changes what.
 ///
@@ -30,6 +31,11 @@ impl Actor {
     /// Somebody without credentials.
     pub fn anonymous(roles: Roles, address: Option<IpAddr>) -> Self {
         Actor { name: Arc::from(ANONYMOUS), roles, address }
+    }
+
+    /// Whether there were no credentials.
+    pub fn is_anonymous(&self) -> bool {
+        *self.name == *ANONYMOUS
     }
 }
 

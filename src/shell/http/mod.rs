@@ -1,18 +1,24 @@
 //! The HTTP interface: samples in, health and state out.
 
+mod access;
 mod actor;
 mod audit;
+mod door;
 mod health;
 mod history;
 mod openapi;
+mod patient;
 mod query;
 mod receiver_test;
 mod rules;
+mod server;
 mod v2;
 
 pub use actor::Actor;
 use audit::Author;
+pub use door::{Door, DoorError, DoorRules};
 pub use query::Queries;
+pub use server::serve;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,9 +30,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::clock::Clock;
@@ -37,8 +40,6 @@ use crate::model::Timestamp;
 
 /// How long a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long requests under way may take to end when the service stops.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -71,8 +72,8 @@ pub struct App {
     pub ready: Arc<AtomicBool>,
 }
 
-/// All routes.
-pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router {
+/// All routes, behind `door`.
+pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door) -> Router {
     let queries = query::query_routes(app.queries.clone());
     let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
     let routes = Router::new()
@@ -97,21 +98,11 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits) -> Router 
         .route("/api/v1/status/buildinfo", get(build_info))
         .merge(v2::routes(limits.compressed_bytes_max))
         .with_state(app);
-    routes
+    let routes = routes
         .merge(push)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .merge(queries)
-        .layer(CatchPanicLayer::new())
-}
-
-/// Serves until `stop` is cancelled; requests under way may end.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
-    let stopping = stop.clone();
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
-    tokio::select! {
-        ended = server.into_future() => ended,
-        () = async { stopping.cancelled().await; tokio::time::sleep(STOP_PATIENCE).await } => Ok(()),
-    }
+        .merge(queries);
+    door::behind(door, routes)
 }
 
 async fn index() -> impl IntoResponse {

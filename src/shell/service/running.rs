@@ -58,6 +58,7 @@ impl Service {
         let reloader = reloading.reloader();
         let chores = [
             tokio::spawn(tell_status(self.windows.clone(), self.decider.clone(), self.metrics.clone())),
+            tokio::spawn(swap.door.clone().watch()),
             tokio::spawn(truncate(self.windows.clone(), self.clock.clone())),
             tokio::spawn(reload(reloading, swap, self.metrics.clone(), self.clock.clone())),
         ];
@@ -132,9 +133,12 @@ async fn truncate(windows: Windows, clock: Clock) {
 async fn reload(mut reloading: Reloading, mut swap: Swap, metrics: Arc<Metrics>, clock: Clock) {
     loop {
         let Some((request, outcome)) = reloading.next().await else { continue };
-        let answer = match outcome {
-            Ok(loaded) => {
-                swap.take(loaded, request.audit.clone()).await;
+        let taken = match outcome {
+            Ok(loaded) => swap.take(loaded, request.audit.clone()).await,
+            Err(diagnostics) => Err(diagnostics),
+        };
+        let answer = match taken {
+            Ok(()) => {
                 metrics.reloaded(true, clock.now());
                 Ok(())
             }

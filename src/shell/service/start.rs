@@ -77,6 +77,9 @@ pub enum ServeError {
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
     Journal(#[from] JournalError),
+    /// The door of the HTTP interface cannot be made.
+    #[error(transparent)]
+    Door(#[from] http::DoorError),
     /// A thread or a signal handler cannot be had.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -157,9 +160,12 @@ async fn start(
     }
     let now = clock.now();
     let plan = plan_of(&loaded, &options);
+    let door = http::DoorRules::read(&plan).await?;
     let listener = listen(&plan.listen).await?;
     let metrics = Arc::new(Metrics::new(now));
     let statuses = Arc::new(Statuses::default());
+    let door = http::Door::new(door, clock.clone(), metrics.clone());
+    door.warn_of_strangers(&plan.listen);
     let restoring = plan.clone();
     let restored =
         tokio::task::spawn_blocking(move || restore(&restoring, now)).await.map_err(std::io::Error::other)??;
@@ -231,8 +237,8 @@ async fn start(
     };
     let stop_server = CancellationToken::new();
     let address = listener.local_addr()?;
-    let routes = http::router(app, intake.clone(), ids, limits);
-    let server = tokio::spawn(http::serve(listener, routes, stop_server.clone()));
+    let routes = http::router(app, intake.clone(), ids, limits, door.clone());
+    let server = tokio::spawn(http::serve(listener, routes, door.clone(), stop_server.clone()));
     ready.store(true, Ordering::Release);
     let startup_ms = u64::try_from(clock.elapsed_since(began).as_millis()).unwrap_or(u64::MAX);
     let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
@@ -244,6 +250,7 @@ async fn start(
         dispatch: dispatch.clone(),
         scraper: scraper.clone(),
         queries,
+        door,
         host,
         fixed: Fixed::of(&loaded.plan),
     };

@@ -12,8 +12,8 @@ use super::settings::{longest_window, retention, surroundings};
 use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
 use crate::engine::{Audit, Input};
-use crate::model::render_text;
-use crate::shell::http::Queries;
+use crate::model::{Diagnostic, render_text};
+use crate::shell::http::{Door, DoorRules, Queries};
 use crate::shell::ingest::Scraper;
 
 /// Everything that runs by the plan.
@@ -24,6 +24,7 @@ pub(super) struct Swap {
     pub(super) dispatch: Dispatch,
     pub(super) scraper: Scraper,
     pub(super) queries: Queries,
+    pub(super) door: Door,
     pub(super) host: HostTask,
     pub(super) fixed: Fixed,
 }
@@ -44,7 +45,13 @@ impl Fixed {
 
 impl Swap {
     /// From now on everything runs by `loaded`; `audit` says who wanted that.
-    pub(super) async fn take(&mut self, loaded: Loaded, audit: Audit) {
+    ///
+    /// # Errors
+    ///
+    /// Files that it names cannot be used; then everything runs on as before.
+    pub(super) async fn take(&mut self, loaded: Loaded, audit: Audit) -> Result<(), Vec<Diagnostic>> {
+        let door = DoorRules::read(&loaded.plan).await;
+        let door = door.map_err(|error| vec![Diagnostic::error("web/file", error.to_string())])?;
         for warning in &loaded.warnings {
             warn!("{}", render_text(std::slice::from_ref(warning), false).trim_end());
         }
@@ -68,8 +75,10 @@ impl Swap {
         drop(swap.await);
         self.scraper.apply(plan.scrapes.clone()).await;
         self.queries.apply(&plan);
+        self.door.replace(door);
         self.host.apply(plan.host_samples);
         let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
         info!(rules, receivers = plan.engine.receivers.len(), "configuration reloaded");
+        Ok(())
     }
 }

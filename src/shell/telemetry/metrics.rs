@@ -39,6 +39,11 @@ struct ReasonLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
 }
@@ -101,6 +106,7 @@ pub struct Metrics {
     journal_written: Counter,
     journal_size: Gauge,
     journal_sync_duration: Histogram,
+    http_refusals: Family<RefusalLabel, Counter>,
     config_reloads: Family<ResultLabel, Counter>,
     config_last_reload_successful: Gauge,
     config_last_reload_success: Seconds,
@@ -138,6 +144,7 @@ impl Metrics {
             journal_written: Counter::default(),
             journal_size: Gauge::default(),
             journal_sync_duration: seconds_histogram(),
+            http_refusals: Family::default(),
             config_reloads: Family::default(),
             config_last_reload_successful: Gauge::default(),
             config_last_reload_success: Seconds::default(),
@@ -146,6 +153,9 @@ impl Metrics {
         metrics.register_data_plane();
         metrics.register_decisions();
         metrics.register_storage();
+        for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake"] {
+            metrics.http_refusals.get_or_create(&RefusalLabel { reason }).inc_by(0);
+        }
         for result in ["success", "failure"] {
             metrics.config_reloads.get_or_create(&ResultLabel { result }).inc_by(0);
         }
@@ -211,6 +221,8 @@ impl Metrics {
         registry.register_with_unit("journal_size", help, Unit::Bytes, self.journal_size.clone());
         let help = "Time that it took to make a group of batches durable";
         registry.register_with_unit("journal_sync_duration", help, Unit::Seconds, self.journal_sync_duration.clone());
+        let help = "Requests that were not let in, connections that failed or had to wait, by reason";
+        registry.register("http_refusals", help, self.http_refusals.clone());
         registry.register("config_reloads", "Reloads of the configuration", self.config_reloads.clone());
         let help = "1 if the last reload was taken, 0 if it was refused";
         registry.register("config_last_reload_successful", help, self.config_last_reload_successful.clone());
@@ -331,6 +343,11 @@ impl Metrics {
     /// The size of the journal on disk.
     pub fn set_journal_size(&self, bytes: u64) {
         self.journal_size.set(gauge(bytes));
+    }
+
+    /// A request was not let in for `reason`, or a connection failed or had to wait.
+    pub fn http_refused(&self, reason: &'static str) {
+        self.http_refusals.get_or_create(&RefusalLabel { reason }).inc();
     }
 
     /// A configuration was taken at `now`, or refused.
