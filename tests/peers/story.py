@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import chatting, differing, door, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, scraping, silencing
+from stories import chatting, differing, door, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing, scraping, silencing, templating
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -33,6 +33,9 @@ STORIES = (
     silencing.amtool_speaks_to_watchbell,
     silencing.amtool_asks_for_the_configuration,
     door.the_door_is_guarded,
+    routing.amtool_reads_the_routes,
+    routing.amtool_judges_as_was_recorded,
+    templating.amtool_renders_as_was_recorded,
     hostile.hostile_bodies,
     hostile.hostile_targets,
     operated.endpoints,
