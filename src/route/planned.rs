@@ -55,6 +55,9 @@ struct Phase {
 
 impl PlannedTimes {
     fn phase(&self, now: Timestamp) -> Phase {
+        if now.to_jiff().is_none() {
+            return Phase { active: false, until: Timestamp::MAX };
+        }
         match self {
             PlannedTimes::Intervals(intervals) => {
                 let minute = i64::try_from(MINUTE.as_millis()).unwrap_or(i64::MAX);
@@ -111,7 +114,10 @@ impl Planned {
 
     /// Time has passed; names those that have begun or ended since the last call, as silences.
     pub(super) fn advance(&mut self, now: Timestamp) -> Vec<Silence> {
-        if self.silences.is_empty() || self.known.is_some_and(|(since, until)| since <= now && now < until) {
+        if now.to_jiff().is_none()
+            || self.silences.is_empty()
+            || self.known.is_some_and(|(since, until)| since <= now && now < until)
+        {
             return Vec::new();
         }
         let phases: Vec<Phase> = self.silences.iter().map(|silence| silence.times.phase(now)).collect();

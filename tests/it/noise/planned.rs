@@ -80,5 +80,10 @@ fn reminded_of_a_silence_that_still_holds_alerts_back() {
         scene.handle(silence("a", 7200, Some("of-a")));
         scene.until(8000);
     });
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r###"
+     10:00 team [c|] first notification
+     45:00 hosts [|] a silence ends soon
+    105:00 hosts [|] a silence ends soon
+    120:00 team [a|] first notification
+    "###);
 }
