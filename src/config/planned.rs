@@ -87,7 +87,7 @@ fn times(fields: &mut Fields<'_>, intervals: &[TimeInterval]) -> Option<PlannedT
             if duration.is_some_and(|duration| duration > DURATION_MAX) {
                 fields.error_at("duration", "config/limit", "`duration` must not be longer than 31 days");
             }
-            Some(PlannedTimes::Recurring { cron: cron.ok()?, duration: duration?.min(DURATION_MAX) })
+            Some(PlannedTimes::Recurring { cron: Box::new(cron.ok()?), duration: duration?.min(DURATION_MAX) })
         }
         [false, false, true] => {
             if fields.take("until").is_none() {

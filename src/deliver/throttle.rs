@@ -129,7 +129,7 @@ impl Pace {
     /// Where the clock went back, nobody waits for a time that is far ahead.
     pub fn shorten_waits(&mut self, now: Timestamp) {
         let lies_ahead = |at: &Timestamp| *at > now;
-        if !self.sent.iter().any(lies_ahead) && !self.storm.as_ref().is_some_and(|storm| storm.since > now) {
+        if self.storm.as_ref().map(|storm| storm.since).iter().chain(&self.sent).all(|at| !lies_ahead(at)) {
             return;
         }
         self.places.clear();

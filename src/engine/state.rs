@@ -115,9 +115,10 @@ impl Engine {
         }
         engine.join_outbox();
         engine.join_flaps();
+        // Before the plan is taken, which writes the groups down.
+        engine.shorten_waits(now);
         let plan = Arc::clone(&engine.plan);
         engine.take_plan(plan, &mut Call { now, out });
-        engine.shorten_waits(now);
         (engine, errors)
     }
 

@@ -33,7 +33,7 @@ pub enum PlannedTimes {
     /// From each of these moments, for so long by any clock.
     Recurring {
         /// The moments.
-        cron: Cron,
+        cron: Box<Cron>,
         /// How long.
         duration: Duration,
     },

@@ -70,13 +70,13 @@ flap: {{changes: 4, within: 10m}}
             .replace("name: pages\n", "name: pages\n    fallback: default\n    give_up_after: 3m\n")
     );
     let variants = [
-        (noisy, rules("1m", "g")),
         (flat.to_owned(), rules("1m", "g")),
         (tree.to_owned(), rules("1m", "g")),
         (muting, rules("1m", "g")),
         (swapped, rules("5m", "g")),
         (external, rules("0s", "g")),
         (tree.to_owned(), rules("1m", "renamed")),
+        (noisy, rules("1m", "g")),
     ];
     let load = |(main, rules): (String, String)| {
         let receivers = if main.contains("receivers:") { "" } else { receivers };
@@ -370,6 +370,12 @@ impl World {
         let silences = |engine: &Engine| engine.groups().silences().iter().cloned().collect::<Vec<_>>();
         assert_eq!(silences(&self.engine), silences(&restored));
         if self.under_way.is_empty() {
+            let flushes = |engine: &Engine| {
+                let groups = engine.groups().iter();
+                groups.map(|group| (group.key.clone(), group.next_flush)).collect::<Vec<_>>()
+            };
+            assert_eq!(flushes(&self.engine), flushes(&restored));
+            assert_eq!(self.engine.groups().next_due(), restored.groups().next_due());
             assert_eq!(self.engine.next_wakeup(), restored.next_wakeup());
         }
         for effect in &effects {

@@ -24,7 +24,7 @@ silences:
   - {{name: weekly, matchers: [host=a], cron: 5 4 * * 0, duration: 10m, location: Europe/Berlin, comment: backup}}
   - {{name: early, matchers: [host=b], time_intervals: [early]}}
 maintenance:
-  - {{name: rack, matchers: [host=~'c|d'], from: 2026-11-22T03:01:00Z, until: 2026-11-22T03:12:30Z}}
+  - {{name: rack, matchers: ['host=~\"c|d\"'], from: 2026-11-22T03:01:00Z, until: 2026-11-22T03:12:30Z}}
 time_intervals:
   - {{name: early, time_intervals: [{{times: [{{start_time: '03:02', end_time: '03:10'}}]}}]}}
 "
@@ -37,7 +37,13 @@ time_intervals:
         scene.up(&["d"]);
         scene.until(2000);
     });
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r###"
+     0:00 team [d|] first notification
+     7:00 team [|d] all alerts resolved
+    10:00 team [b|] first notification
+    12:30 team [c|] first notification
+    15:00 team [a|] first notification
+    "###);
 }
 
 #[test]
@@ -49,7 +55,10 @@ fn a_reload_may_take_a_plan_away() {
         scene.reload(MAIN);
         scene.until(400);
     });
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r###"
+    0:00 team [b|] first notification
+    5:00 team [a|] first notification
+    "###);
 }
 
 #[test]
