@@ -34,6 +34,8 @@ impl Engine {
         self.groups.set_muting(&self.plan.inhibit_rules, &self.plan.time_intervals, call.now);
         self.groups.set_planned(&self.plan.planned_silences, call.now);
         self.groups.reroute(&self.tree, call.now);
+        // A group whose route tells more often now, or is back, does not wait as long as before.
+        self.groups.shorten_waits(&self.tree, call.now);
         for group in self.groups.iter() {
             call.persist(keep::group(group));
         }
