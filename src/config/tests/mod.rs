@@ -8,6 +8,7 @@ mod incidents;
 mod including;
 mod main_files;
 mod muting;
+mod noise;
 mod paging;
 mod rule_files;
 mod slack_mail_webhook;
