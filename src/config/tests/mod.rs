@@ -13,8 +13,8 @@ mod paging;
 mod rule_files;
 mod slack_mail_webhook;
 mod spans;
-mod web;
 mod verdicts;
+mod web;
 
 use super::*;
 use crate::model::{Diagnostic, render_text};

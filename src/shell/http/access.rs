@@ -146,9 +146,8 @@ pub(super) mod tests {
         for route in path.captures_iter(&text) {
             let start = route.get(0).expect("whole").end();
             let rest = &text[start..];
-            let end = [concat!(".route", "("), ".merge(", ".with_state(state", ".layer(", "\n}"]
-                .iter()
-                .filter_map(|end| rest.find(end));
+            let end =
+                [".route(", ".merge(", ".with_state(state", ".layer(", "\n}"].iter().filter_map(|end| rest.find(end));
             let handlers = &rest[..end.min().unwrap_or(rest.len())];
             let methods: Vec<&str> =
                 method.captures_iter(handlers).filter_map(|m| m.get(1)).map(|m| m.as_str()).collect();
