@@ -253,13 +253,18 @@ class Watchbell:
         return [self.stage.binary, "--log-format", "json", "--log-level", self.level, "serve", "--config",
                 self.folder / "watchbell.yml", "--listen", f"127.0.0.1:{self.port}", "--data", self.data]
 
-    def start(self, within=15.0):
-        begins = len(self.lines())
+    def spawn(self):
+        """Starts the process and waits for nothing; where its log begins."""
+        begins = self.log.stat().st_size if self.log.exists() else 0
         self.process = self.stage.start(self.name, self.words)
+        return begins
+
+    def start(self, within=15.0):
+        begins = self.spawn()
 
         def ready():
             check(self.process.runs, lambda: f"watchbell ended with {self.process.child.poll()}; see {self.log}")
-            return next((line for line in self.lines()[begins:] if line.get("message") == "watchbell is ready"), None)
+            return next((line for line in self.lines(begins) if line.get("message") == "watchbell is ready"), None)
 
         # A service that has ended will not become ready.
         deadline = time.monotonic() + within
@@ -275,12 +280,14 @@ class Watchbell:
     def kill(self):
         self.process.stop(signal.SIGKILL)
 
-    def lines(self):
-        """The log so far, the fields of each line beside the rest; a failure if a whole line is no JSON object."""
+    def lines(self, begins=0):
+        """The log from that byte on, the fields of each line beside the rest; a failure if a whole line is no JSON object."""
         if not self.log.exists():
             return []
         lines = []
-        text = self.log.read_text(encoding="utf-8", errors="replace")
+        with open(self.log, "rb") as log:
+            log.seek(begins)
+            text = log.read().decode(errors="replace")
         for number, line in enumerate(text[:text.rfind("\n") + 1].splitlines(), 1):
             try:
                 parsed = json.loads(line)

@@ -10,7 +10,9 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import chatting, differing, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, scraping, silencing
+from stories import (
+    chatting, differing, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, scraping,
+    silencing)
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -25,6 +27,7 @@ STORIES = (
     chatting.every_service_takes_what_it_is_sent,
     chatting.refusals_with_a_200_are_tried_again,
     relaying.relaying_reaches_every_alertmanager,
+    faulting.nothing_accepted_is_lost_over_kills,
     reloading.rules_are_edited_while_they_run,
     reloading.a_broken_file_is_refused,
     reloading.pending_alerts_survive_a_reload,
@@ -64,9 +67,9 @@ def tell(story, root, binary):
     """Whether the story went as it should."""
     name, began = story.__name__, time.monotonic()
     stage = Stage(name, root, binary)
-    error = None
+    error = figures = None
     try:
-        story(stage)
+        figures = story(stage)
     except Failure as failure:
         where = [frame for frame in traceback.extract_tb(failure.__traceback__) if "stories" in frame.filename]
         error = f"{Path(where[-1].filename).name}:{where[-1].lineno}: {failure}" if where else str(failure)
@@ -75,6 +78,8 @@ def tell(story, root, binary):
     finally:
         stage.close()
     print(f"{'FAILED' if error else 'ok':6} {name} ({time.monotonic() - began:.1f} s)", flush=True)
+    if figures:
+        print(f"       {figures}", flush=True)
     if error:
         print("       " + error.replace("\n", "\n       "), flush=True)
     return error is None
