@@ -73,7 +73,8 @@ def request(url, method="GET", body=None, headers=None, timeout=30.0):
             connection.request(method, parts.path + ("?" + parts.query if parts.query else ""), data, headers or {})
         except (BrokenPipeError, ConnectionResetError):
             # A body that is too large is refused before it is sent to its end; what was answered can still be read.
-            pass
+            if connection.sock is None:
+                raise
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read(ANSWER_BYTES_MAX).decode(errors="replace")
 

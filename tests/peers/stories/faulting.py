@@ -112,6 +112,7 @@ class Alarm:
         self.ends_at = self.heard_at = None
         self.is_quiet = self.end_accepted = False
         self.posted_at = 0.0
+        # When each post that was answered with 200 was sent, and when answered.
         self.accepted = []
 
     def told(self, path, status):
@@ -141,8 +142,9 @@ class Alarm:
         end = self.ends_at or (now + 4 * REFRESH_SECONDS if self.says_end else None)
         return {**body, "endsAt": moment(end)} if end else body
 
-    def accept(self, at, ended):
-        self.accepted.append(at)
+    def accept(self, sent_at, answered_at, ended):
+        self.posted_at = sent_at
+        self.accepted.append((sent_at, answered_at))
         self.end_accepted |= ended
 
     @property
@@ -179,8 +181,7 @@ class Poster(threading.Thread):
         batch = [(alarm, alarm.ends_at is not None) for alarm in under_way if alarm.is_due(now)]
         if batch and self.post([alarm.body(now) for alarm, _ in batch]):
             for alarm, ended in batch:
-                alarm.posted_at = now
-                alarm.accept(time.time(), ended)
+                alarm.accept(now, time.time(), ended)
 
     def begin(self, now):
         """A new alert, or one that was over and fires again."""
@@ -279,7 +280,8 @@ def is_done(alarm, receiver):
         return False
     # An alert that was over before anybody looked at its group is told to nobody.
     if alarm.way == "brief":
-        return all(alarm.told(path, "resolved") in receiver.taken for path in PATHS if alarm.told(path, "firing") in receiver.heard)
+        told = [path for path in PATHS if alarm.told(path, "firing") in receiver.heard]
+        return all(alarm.told(path, status) in receiver.taken for path in told for status in ("firing", "resolved"))
     return alarm.is_told(receiver.taken, "firing") and alarm.is_told(receiver.taken, "resolved")
 
 
@@ -297,8 +299,8 @@ def judge_endings(alarms, receiver):
         ends = [receiver.heard[told] for path in PATHS if (told := alarm.told(path, "resolved")) in receiver.heard]
         if not ends or alarm.ends_at and min(ends) >= alarm.ends_at:
             continue
-        posts = [at for at in alarm.accepted if at < min(ends)] + [min(ends)]
-        silence = max(after - before for before, after in zip(posts, posts[1:]))
+        posts = [post for post in alarm.accepted if post[0] < min(ends)] + [(min(ends), min(ends))]
+        silence = max(answered - sent for (sent, _), (_, answered) in zip(posts, posts[1:]))
         check(silence > RESOLVE_TIMEOUT_SECONDS - 0.5, f"{alarm.number} was told to be over after {silence:.2f} s without a post")
         excused += not alarm.is_quiet
     return excused
@@ -338,14 +340,18 @@ def judge_store(bell):
 
 
 def figures(kills, posters, alarms, receiver, repeats, excused):
+    def listed(counted):
+        return ", ".join(f"{count} {what}" for what, count in sorted(counted.items()))
+
     posts = sum((poster.counts for poster in posters), Counter())
-    ways = Counter(alarm.way for alarm in alarms)
     untold = sum(not alarm.is_told(receiver.heard, "firing") for alarm in alarms)
     answers = Counter(record["answer"] for record in receiver.records)
     keys = {record["key"] for record in receiver.records if "key" in record}
-    told = sum(answers[answer] for answer in ("taken", "half_body"))
-    return (f"{len(kills)} kills; {posts['posts']} posts, {posts['answered']} answered; "
-            f"{len(alarms)} alerts ({', '.join(f'{count} {way}' for way, count in sorted(ways.items()))}; {untold} over before both "
-            f"paths were told, {excused} timed out meanwhile); {len(receiver.records)} requests "
-            f"({', '.join(f'{count} {answer}' for answer, count in sorted(answers.items()))}); {told} deliveries, {len(keys)} keys, "
-            f"{len(receiver.taken)} alerts and ends taken, {repeats['requests']} repeats, {repeats['after taken']} of them of taken ones")
+    return "; ".join((
+        f"{len(kills)} kills",
+        f"{posts['posts']} posts, {posts['answered']} answered",
+        f"{len(alarms)} alerts ({listed(Counter(alarm.way for alarm in alarms))}), {untold} over before both were told, "
+        f"{excused} timed out meanwhile",
+        f"{len(receiver.records)} requests ({listed(answers)})",
+        f"{answers['taken'] + answers['half_body']} deliveries, {len(keys)} keys, {len(receiver.taken)} alerts and ends taken",
+        f"{repeats['requests']} repeats, {repeats['after taken']} of them of taken ones"))
