@@ -10,7 +10,8 @@ import traceback
 from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
-from stories import chatting, differing, door, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing, scraping, silencing, templating
+from stories import (
+    chatting, chatting, differing, door, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing, scraping, silencing, silencing), templating
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
