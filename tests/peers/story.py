@@ -11,7 +11,8 @@ from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
 from stories import (
-    chatting, chatting, differing, door, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing, scraping, silencing, silencing), templating
+    chatting, differing, door, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing,
+    scraping, silencing, templating)
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
