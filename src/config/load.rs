@@ -197,6 +197,9 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             inhibit_rules: main.inhibit_rules,
             time_intervals: main.time_intervals,
             receivers: main.receivers,
+            flap: main.flap,
+            planned_silences: main.planned_silences,
+            silence_reminder: main.silence_reminder,
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {
                 true => format!("http://{}", main.listen),

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use crate::deliver::{Channel, ConsoleConfig, HttpConfig, Integration, Receiver};
-use crate::model::Labels;
-use crate::route::{InhibitRule, Route, TimeInterval};
+use crate::deliver::{Channel, ConsoleConfig, DeliveryPolicy, HttpConfig, Integration, Receiver};
+use crate::engine::SilenceReminder;
+use crate::model::{FlapPolicy, Labels};
+use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::NoData;
 
 use super::http::http_config;
 use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
+use super::noise::flap_policy;
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
+use super::planned::{planned_silences, silence_reminder};
 use super::receivers::{
     ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, jira_api_url, mattermost_defaults, opsgenie_defaults, receivers,
     rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults, victorops_defaults, webex_api_url,
@@ -56,6 +59,9 @@ pub(super) struct MainFile {
     pub(super) scrapes: Vec<ScrapeConfig>,
     pub(super) host_samples: Option<HostSamples>,
     pub(super) route: Route,
+    pub(super) flap: Option<FlapPolicy>,
+    pub(super) planned_silences: Vec<PlannedSilence>,
+    pub(super) silence_reminder: Option<SilenceReminder>,
     pub(super) inhibit_rules: Vec<InhibitRule>,
     pub(super) time_intervals: Vec<TimeInterval>,
     pub(super) receivers: Vec<Receiver>,
@@ -81,6 +87,9 @@ impl Default for MainFile {
             scrapes: Vec::new(),
             host_samples: Some(HostSamples { interval: HOST_INTERVAL }),
             route: plain_route(CONSOLE),
+            flap: None,
+            planned_silences: Vec::new(),
+            silence_reminder: None,
             inhibit_rules: Vec::new(),
             time_intervals: Vec::new(),
             receivers: vec![console_receiver()],
@@ -97,7 +106,8 @@ impl Default for MainFile {
 
 fn console_receiver() -> Receiver {
     let channel = Channel::Console(ConsoleConfig {});
-    Receiver { name: CONSOLE.to_owned(), integrations: vec![Integration { send_resolved: true, channel }] }
+    let integrations = vec![Integration { send_resolved: true, channel }];
+    Receiver { name: CONSOLE.to_owned(), integrations, policy: DeliveryPolicy::default() }
 }
 
 /// What `global` says.
@@ -133,6 +143,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
         ..MainFile::default()
     };
     main.host_samples = host_samples(&mut fields);
+    main.flap = flap_policy(&mut fields, main.rules.interval);
     main.listen = listen(&mut fields);
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
@@ -140,8 +151,10 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.history = history(&mut fields);
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
+    main.planned_silences = planned_silences(&mut fields, &main.time_intervals);
     main.inhibit_rules = inhibit_rules(&mut fields);
     routing(&mut fields, &global.channels, &mut main);
+    main.silence_reminder = silence_reminder(&mut fields, &main.receivers);
     for name in LATER {
         fields.unsupported(name, Some("it comes with a later version; take it out for now"));
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deliver::Receiver;
-use crate::model::{Labels, MatchOp, Matcher, nearest};
-use crate::route::{GroupBy, Route, TimeInterval};
+use crate::model::{Labels, MatchOp, Matcher, format_duration, nearest};
+use crate::route::{GroupBy, NotifyPolicy, Route, TimeInterval};
 
 use super::matchers::parse_matchers;
+use super::noise::notify_policy;
 use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
 
 const GROUP_WAIT: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ pub(super) fn plain_route(receiver: &str) -> Route {
         group_wait: Duration::ZERO,
         group_interval: GROUP_INTERVAL,
         repeat_interval: REPEAT_INTERVAL,
+        notify: NotifyPolicy::default(),
         mute_intervals: Vec::new(),
         active_intervals: Vec::new(),
         labels: Labels::default(),
@@ -88,11 +90,17 @@ impl Tree<'_> {
             group_wait: fields.duration("group_wait").unwrap_or(parent.group_wait),
             group_interval: fields.positive_duration("group_interval").unwrap_or(parent.group_interval),
             repeat_interval: fields.positive_duration("repeat_interval").unwrap_or(parent.repeat_interval),
-            mute_intervals: self.intervals(&mut fields, "mute_time_intervals"),
-            active_intervals: self.intervals(&mut fields, "active_time_intervals"),
+            notify: notify_policy(&mut fields, &parent.notify),
+            mute_intervals: known_intervals(&mut fields, "mute_time_intervals", self.intervals),
+            active_intervals: known_intervals(&mut fields, "active_time_intervals", self.intervals),
             labels: parent.labels.merged(&fields.labels("labels")),
             routes: Vec::new(),
         };
+        if let Some(backoff) = route.notify.backoff.filter(|backoff| backoff.max < route.repeat_interval) {
+            let (max, first) = (format_duration(backoff.max), format_duration(route.repeat_interval));
+            let message = format!("the longest wait {max} is shorter than `repeat_interval` {first}");
+            fields.error_at("repeat_backoff", "config/repeat-backoff", message);
+        }
         if route.repeat_interval < route.group_interval && fields.take("repeat_interval").is_some() {
             let message = "`repeat_interval` is shorter than `group_interval`; repeats come once per group interval";
             self.reader.warning("config/repeat-interval", &fields.key_span("repeat_interval"), message);
@@ -111,26 +119,6 @@ impl Tree<'_> {
         route
     }
 
-    /// The names of time intervals that the field `name` lists.
-    fn intervals(&self, fields: &mut Fields<'_>, name: &'static str) -> Vec<String> {
-        let names = || self.intervals.iter().map(|interval| interval.name.as_str());
-        let mut known = Vec::new();
-        for (text, node) in fields.texts(name).unwrap_or_default() {
-            if names().any(|name| name == text) {
-                known.push(text);
-                continue;
-            }
-            let hint = match nearest(&text, names()) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None if self.intervals.is_empty() => "define it under `time_intervals`".to_owned(),
-                None => format!("known time intervals: {}", names().take(16).collect::<Vec<_>>().join(", ")),
-            };
-            let message = format!("no time interval is named `{}`", shorten(&text));
-            self.reader.error_hint("config/unknown-time-interval", &node.span, message, Some(hint));
-        }
-        known
-    }
-
     fn known_receiver(&self, fields: &mut Fields<'_>, name: &str) {
         let names = || self.receivers.iter().map(|receiver| receiver.name.as_str());
         if names().any(|known| known == name) {
@@ -144,6 +132,26 @@ impl Tree<'_> {
         let message = format!("no receiver is named `{}`", shorten(&name));
         self.reader.error_hint("config/unknown-receiver", &span, message, Some(hint));
     }
+}
+
+/// The names of time intervals that the field `name` lists.
+pub(super) fn known_intervals(fields: &mut Fields<'_>, name: &'static str, intervals: &[TimeInterval]) -> Vec<String> {
+    let names = || intervals.iter().map(|interval| interval.name.as_str());
+    let mut known = Vec::new();
+    for (text, node) in fields.texts(name).unwrap_or_default() {
+        if names().any(|name| name == text) {
+            known.push(text);
+            continue;
+        }
+        let hint = match nearest(&text, names()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None if intervals.is_empty() => "define it under `time_intervals`".to_owned(),
+            None => format!("known time intervals: {}", names().take(16).collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("no time interval is named `{}`", shorten(&text));
+        fields.reader().error_hint("config/unknown-time-interval", &node.span, message, Some(hint));
+    }
+    known
 }
 
 fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {

@@ -11,6 +11,7 @@ use crate::model::{Labels, METRIC_NAME};
 use crate::rule::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
 
 use super::expression::{rule_expression, rule_template};
+use super::noise::flap_setting;
 use super::written::{WrittenGroup, WrittenRule};
 use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
 
@@ -85,6 +86,7 @@ struct RuleFile<'r> {
 impl<'r> RuleFile<'r> {
     fn group(&mut self, fields: &mut Fields<'r>, name: String, defaults: RuleDefaults) -> WrittenGroup {
         let interval = fields.duration("interval").filter(|interval| !interval.is_zero());
+        let own_interval = interval.unwrap_or(defaults.interval);
         let query_offset = fields.duration("query_offset").unwrap_or(defaults.query_offset);
         let limit = fields.count("limit").unwrap_or(0);
         let labels_node = fields.take("labels");
@@ -99,7 +101,7 @@ impl<'r> RuleFile<'r> {
                 break;
             }
             let Some(mut rule) = self.reader.fields(node, "a rule") else { continue };
-            let read = self.rule(&mut rule, &name, &labels, no_data, &mut ordinals);
+            let read = self.rule(&mut rule, &name, &labels, (no_data, own_interval), &mut ordinals);
             rule.finish();
             if let Some(read) = read {
                 rules.push(read);
@@ -117,7 +119,7 @@ impl<'r> RuleFile<'r> {
         fields: &mut Fields<'r>,
         group: &str,
         group_labels: &Written<'r>,
-        group_no_data: NoData,
+        (group_no_data, interval): (NoData, Duration),
         ordinals: &mut HashMap<String, usize>,
     ) -> Option<Rule> {
         let record = fields.text("record").filter(|name| !name.is_empty());
@@ -125,6 +127,7 @@ impl<'r> RuleFile<'r> {
         let own_labels = self.written(fields.take("labels"), "label");
         let annotations = self.written(fields.take("annotations"), "annotation");
         let no_data = no_data(fields);
+        let flap = flap_setting(fields, interval);
         let hold_for = fields.duration("for");
         let keep_firing_for = fields.duration("keep_firing_for");
         let expr = match fields.take("expr") {
@@ -174,6 +177,7 @@ impl<'r> RuleFile<'r> {
                     labels,
                     annotations,
                     no_data: no_data.unwrap_or(group_no_data),
+                    flap,
                 }))
             }
         }
@@ -186,7 +190,7 @@ impl<'r> RuleFile<'r> {
             let hint = Some("an expression belongs in `expr`, labels in `labels`");
             self.reader.error_hint("rule/record-name", &span, message, hint);
         }
-        for name in ["for", "keep_firing_for", "annotations", "no_data"] {
+        for name in ["for", "keep_firing_for", "annotations", "no_data", "flap"] {
             if fields.take(name).is_some_and(|node| !is_zero(node)) {
                 fields.error_at(name, "rule/recording", format!("a recording rule has no `{name}`"));
             }

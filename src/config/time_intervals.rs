@@ -206,7 +206,8 @@ fn minute_of_day(text: &str) -> Option<u16> {
     (minutes < 60 && minute <= MINUTES_PER_DAY).then_some(minute)
 }
 
-fn zone(fields: &mut Fields<'_>) -> TimeZone {
+/// The time zone that `location` names.
+pub(super) fn zone(fields: &mut Fields<'_>) -> TimeZone {
     let Some(name) = fields.text("location").filter(|name| !name.is_empty()) else { return TimeZone::UTC };
     let zone = match name.as_str() {
         "Local" => TimeZone::try_system(),

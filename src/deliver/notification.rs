@@ -41,6 +41,18 @@ pub struct Notification {
     /// The batch of samples that caused it.
     #[serde(default)]
     pub trace: TraceId,
+    /// On whose behalf it is sent, where not for its own group and receiver.
+    #[serde(default)]
+    pub on_behalf: OnBehalf,
+}
+
+/// On whose behalf a notification is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnBehalf {
+    /// The receiver that could not be told, whose fallback this is.
+    pub receiver: Option<String>,
+    /// The groups that a summary stands for, by key.
+    pub groups: Vec<String>,
 }
 
 impl Notification {
@@ -55,6 +67,17 @@ impl Notification {
         let firing = self.alerts.iter().filter(|alert| alert.status(self.decided_at) == AlertStatus::Firing).count();
         let ended = self.alerts.len() - firing;
         (firing + self.truncated_firing, ended + self.truncated.saturating_sub(self.truncated_firing))
+    }
+
+    /// The keys of the groups that it tells of.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let own = self.on_behalf.groups.is_empty().then_some(self.group_key.as_str());
+        own.into_iter().chain(self.on_behalf.groups.iter().map(String::as_str))
+    }
+
+    /// Why it is sent, for people.
+    pub fn reason_text(&self) -> String {
+        reason_text(self.reason, self.on_behalf.receiver.as_deref())
     }
 
     /// The key by which receivers recognise the group: the SHA-256 of the group key in hexadecimal.
@@ -84,7 +107,7 @@ impl Notification {
         NotificationData {
             receiver: self.receiver.clone(),
             status: self.status(),
-            reason: self.reason.as_str().to_owned(),
+            reason: self.reason_text(),
             group_labels: self.group_labels.clone(),
             common_labels: common(self.alerts.iter().map(|alert| &alert.labels)),
             common_annotations: common(self.alerts.iter().map(|alert| &alert.annotations)),
@@ -93,6 +116,14 @@ impl Notification {
             now: self.decided_at,
             alerts,
         }
+    }
+}
+
+/// A reason for people, with the receiver that could not be told.
+pub fn reason_text(reason: Reason, failed: Option<&str>) -> String {
+    match failed {
+        Some(failed) => format!("{}: {failed} could not be told", reason.as_str()),
+        None => reason.as_str().to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Notification, Outcome, REFERENCE_BYTES_MAX};
+use super::{GIVE_UP_AFTER, Notification, Outcome, REFERENCE_BYTES_MAX};
 use crate::model::Timestamp;
 
 /// The wait before the second attempt.
@@ -18,8 +18,6 @@ const BACKOFF_FACTOR: f64 = 1.5;
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// The longest wait that a receiver can ask of us.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
-/// How long a notification is tried before it is given up.
-pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many attempts may be under way at one integration of a receiver, so that one that hangs does not hold up others.
 const UNDER_WAY_PER_INTEGRATION_MAX: usize = 4;
 /// How many attempts may be under way in all.
@@ -114,6 +112,8 @@ pub struct Outbox {
     queues: BTreeMap<Target, Queue>,
     under_way: BTreeSet<u64>,
     last_number: u64,
+    /// How long each receiver is tried, where not for [`GIVE_UP_AFTER`].
+    give_up_after: HashMap<String, Duration>,
 }
 
 fn lane(notification: &Notification) -> Lane {
@@ -243,6 +243,11 @@ impl Outbox {
         }
     }
 
+    /// Takes up how long each receiver is tried before a notification is given up; others are for [`GIVE_UP_AFTER`].
+    pub fn set_give_up_after(&mut self, by_receiver: HashMap<String, Duration>) {
+        self.give_up_after = by_receiver;
+    }
+
     /// Takes in how an attempt ended.
     pub fn settle(&mut self, now: Timestamp, number: u64, outcome: Outcome) -> Settled {
         if !self.end_attempt(number) {
@@ -262,10 +267,12 @@ impl Outbox {
             }
             Outcome::Retry { error, after } => {
                 delivery.last_error = Some(error);
-                if now.since(delivery.created_at) >= DELIVERY_AGE_MAX {
+                let give_up_after = self.give_up_after.get(&delivery.notification.receiver);
+                let deadline = delivery.created_at + give_up_after.copied().unwrap_or(GIVE_UP_AFTER);
+                let asked = after.map(|after| after.min(RETRY_AFTER_MAX));
+                if now >= deadline || asked.is_some_and(|asked| now + asked > deadline) {
                     return self.remove(number).map_or(Settled::Unknown, Settled::Abandoned);
                 }
-                let asked = after.map(|after| after.min(RETRY_AFTER_MAX));
                 let wait = backoff(delivery.number, delivery.attempts).max(asked.unwrap_or_default());
                 delivery.next_attempt_at = now + wait;
                 let queue = self.queues.entry(target(&delivery.notification)).or_default();

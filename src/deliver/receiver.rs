@@ -1,5 +1,6 @@
 //! Compiled receivers: who can be told, and how.
 
+use super::DeliveryPolicy;
 use super::channels::*;
 
 /// A named receiver with its integrations.
@@ -9,6 +10,8 @@ pub struct Receiver {
     pub name: String,
     /// The channels; each is told separately.
     pub integrations: Vec<Integration>,
+    /// How it is told, whatever its channels are.
+    pub policy: DeliveryPolicy,
 }
 
 /// One channel of a receiver.

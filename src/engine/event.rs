@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::deliver::reason_text;
 use crate::model::{Labels, Reason, Timestamp, TraceId, from_rfc3339, rfc3339};
 use crate::route::{SilenceState, SuppressedAlert, Withheld};
 use crate::rule::Change;
@@ -96,6 +97,15 @@ pub enum EventKind {
         /// The alerts, up to a limit.
         alerts: Vec<SuppressedAlert>,
     },
+    /// An alert keeps changing between firing and over, or does so no more.
+    Flapping {
+        /// The alert's labels.
+        labels: Labels,
+        /// Whether it flaps now.
+        flaps: bool,
+        /// How many of its changes count.
+        changes: usize,
+    },
     /// A silence was set, changed or ended.
     Silence {
         /// Its id.
@@ -150,6 +160,7 @@ impl EventKind {
             EventKind::RuleRemoved { .. } => "rule_removed",
             EventKind::Withheld { .. } => "withheld",
             EventKind::Suppressed { .. } => "suppressed",
+            EventKind::Flapping { .. } => "flapping",
             EventKind::Silence { .. } => "silence",
             EventKind::Audit(_) => "audit",
             EventKind::Queued(_) => "queued",
@@ -176,6 +187,13 @@ pub struct Audit {
     pub reason: String,
 }
 
+impl Notice {
+    /// Why it is sent, for people.
+    pub fn reason_text(&self) -> String {
+        reason_text(self.reason, self.on_behalf_of.as_deref())
+    }
+}
+
 /// A notification as events name it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notice {
@@ -195,6 +213,9 @@ pub struct Notice {
     pub integration: usize,
     /// Why it is sent.
     pub reason: Reason,
+    /// The receiver that could not be told, whose fallback this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// How many of its alerts fire.
     pub firing: usize,
     /// How many have ended.

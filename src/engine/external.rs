@@ -167,7 +167,8 @@ impl Engine {
             trace,
         };
         call.persist(keep::routed(&alert, self.external.kept(fingerprint)));
-        self.upsert(alert, call);
+        let alert = self.steady(None, alert, call);
+        self.take_routed(alert, call);
     }
 
     /// An alert from outside is over; it fires on if a rule says so.
@@ -181,7 +182,8 @@ impl Engine {
         let Range { starts_at, ends_at, .. } = source.range;
         let over = Alert { starts_at, ends_at: Some(ends_at), updated_at: call.now, annotations, ..known.clone() };
         call.persist(keep::routed(&over, self.external.kept(fingerprint)));
-        self.upsert(over, call);
+        let over = self.steady(None, over, call);
+        self.take_routed(over, call);
     }
 
     fn keep_routed(&self, fingerprint: Fingerprint, call: &mut Call<'_>) {

@@ -6,15 +6,18 @@ use sha2::{Digest, Sha256};
 
 use super::external::KeptSource;
 use super::{Record, RecordKind};
-use crate::deliver::Delivery;
-use crate::model::{Alert, Fingerprint};
-use crate::route::{Group, Silence};
+use crate::deliver::{Delivery, Pace};
+use crate::model::{Alert, Fingerprint, Timestamp};
+use crate::route::{Flap, Group, Silence, Target};
 use crate::rule::{ActiveAlert, RuleId};
 
 /// The version of the values that this program writes.
 const VERSION: u32 = 1;
 const RULE_ALERT: u8 = b'r';
 const ROUTED_ALERT: u8 = b'd';
+const PACE: u8 = b'p';
+const FLAP: u8 = b'f';
+const REMINDED_UNTIL: &[u8] = b"reminded-until";
 const LAST_NUMBER: &[u8] = b"delivery-number";
 
 /// A record, read.
@@ -25,6 +28,9 @@ pub(super) enum Kept {
     Group(Box<Group>),
     Delivery(Box<Delivery>),
     Silence(Box<Silence>),
+    Pace(Target, Box<Pace>),
+    Flap(Fingerprint, Box<Flap>),
+    RemindedUntil(Timestamp),
     LastNumber(u64),
     /// Nothing of the engine's.
     Foreign,
@@ -135,6 +141,31 @@ pub(super) fn silence_gone(id: &str) -> Record {
     record::<Silence>(RecordKind::Silence, id.as_bytes().to_vec(), None)
 }
 
+fn pace_key((receiver, integration): &Target) -> Vec<u8> {
+    let receiver = &Sha256::digest(receiver.as_bytes())[..16];
+    [&[PACE][..], receiver, &integration.to_be_bytes()].concat()
+}
+
+pub(super) fn pace(target: &Target, pace: &Pace) -> Record {
+    match pace.is_empty() {
+        true => pace_gone(target),
+        false => record(RecordKind::Noise, pace_key(target), Some(&(target, pace))),
+    }
+}
+
+pub(super) fn pace_gone(target: &Target) -> Record {
+    record::<Pace>(RecordKind::Noise, pace_key(target), None)
+}
+
+pub(super) fn flap(alert: Fingerprint, flap: Option<&Flap>) -> Record {
+    let value = flap.map(|flap| (alert, flap));
+    record(RecordKind::Noise, [&[FLAP][..], &alert.0.to_be_bytes()].concat(), value.as_ref())
+}
+
+pub(super) fn reminded_until(until: Timestamp) -> Record {
+    record(RecordKind::Meta, REMINDED_UNTIL.to_vec(), Some(&until))
+}
+
 pub(super) fn last_number(number: u64) -> Record {
     record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
 }
@@ -158,7 +189,16 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),
+        (RecordKind::Meta, REMINDED_UNTIL) => Ok(Kept::RemindedUntil(read(record.kind, value)?)),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
-        (RecordKind::Meta | RecordKind::Event, _) => Ok(Kept::Foreign),
+        (RecordKind::Noise, [PACE, ..]) => {
+            let (target, pace) = read(record.kind, value)?;
+            Ok(Kept::Pace(target, Box::new(pace)))
+        }
+        (RecordKind::Noise, [FLAP, ..]) => {
+            let (alert, flap) = read(record.kind, value)?;
+            Ok(Kept::Flap(alert, Box::new(flap)))
+        }
+        (RecordKind::Meta | RecordKind::Event | RecordKind::Noise, _) => Ok(Kept::Foreign),
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::SilenceReminder;
 use crate::deliver::Receiver;
-use crate::model::Labels;
-use crate::route::{InhibitRule, Route, TimeInterval};
+use crate::model::{FlapPolicy, Labels};
+use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::Group;
 
 /// What the engine runs by; swapped whole on reload.
@@ -19,6 +20,12 @@ pub struct Plan {
     pub inhibit_rules: Vec<InhibitRule>,
     /// The times that routes name.
     pub time_intervals: Vec<TimeInterval>,
+    /// When alerts are said to flap whose rule does not say, and those from outside.
+    pub flap: Option<FlapPolicy>,
+    /// What is not told at planned times.
+    pub planned_silences: Vec<PlannedSilence>,
+    /// Who is reminded of silences that end.
+    pub silence_reminder: Option<SilenceReminder>,
     /// Every receiver that the routes name.
     pub receivers: Vec<Receiver>,
     /// Labels laid under those of every alert.

@@ -11,6 +11,8 @@ pub enum RecordKind {
     Outbox,
     /// A silence.
     Silence,
+    /// Noise control: when receivers were told, alerts that flap, reminders.
+    Noise,
     /// Something that happened.
     Event,
     /// About the store itself.
@@ -19,11 +21,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 6] = [
+    pub const ALL: [RecordKind; 7] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
+        RecordKind::Noise,
         RecordKind::Event,
         RecordKind::Meta,
     ];
@@ -35,6 +38,7 @@ impl RecordKind {
             RecordKind::Group => "group/",
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
+            RecordKind::Noise => "noise/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::state::Call;
 use super::{Engine, EventKind, Plan, keep};
+use crate::deliver::Receiver;
 use crate::model::{Alert, AlertStatus, Fingerprint, TraceId};
 use crate::route::RouteTree;
 use crate::rule::{ActiveAlert, AlertState, Rule, RuleId};
@@ -15,6 +16,8 @@ impl Engine {
     pub(super) fn take_plan(&mut self, plan: Arc<Plan>, call: &mut Call<'_>) {
         self.tree = RouteTree::new(&plan.route);
         self.receivers = plan.receivers.iter().map(|receiver| (receiver.name.clone(), receiver.clone())).collect();
+        let give_up_after = |receiver: &Receiver| (receiver.name.clone(), receiver.policy.give_up_after);
+        self.outbox.set_give_up_after(plan.receivers.iter().map(give_up_after).collect());
         self.rules = plan
             .groups
             .iter()
@@ -29,10 +32,15 @@ impl Engine {
         }
         self.reconcile(call);
         self.groups.set_muting(&self.plan.inhibit_rules, &self.plan.time_intervals, call.now);
+        self.groups.set_planned(&self.plan.planned_silences, call.now);
         self.groups.reroute(&self.tree, call.now);
+        // A group whose route tells more often now, or is back, does not wait as long as before.
+        self.groups.shorten_waits(&self.tree, call.now);
         for group in self.groups.iter() {
             call.persist(keep::group(group));
         }
+        self.repace(call);
+        self.replan_flaps(call);
         let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();
         self.forget_alerts(all, call);
     }
@@ -52,9 +60,11 @@ impl Engine {
                 sources.entry(fingerprint).or_default().insert(*id);
             }
         }
+        // What flaps ends when it has settled.
         let is_over = |alert: &&Alert| {
             let fingerprint = alert.fingerprint();
-            alert.ends_at.is_none() && !sources.contains_key(&fingerprint) && !self.external.fires(fingerprint)
+            let fires = sources.contains_key(&fingerprint) || self.external.fires(fingerprint);
+            alert.ends_at.is_none() && !fires && !self.flaps.is_flapping(fingerprint)
         };
         let over: Vec<Alert> = self.groups.alerts().filter(is_over).cloned().collect();
         let now = call.now;

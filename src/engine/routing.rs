@@ -17,7 +17,8 @@ impl Engine {
         if durable {
             call.persist(keep::routed(&routed, self.external.kept(routed.fingerprint())));
         }
-        self.upsert(routed, call);
+        let routed = self.steady(Some(id), routed, call);
+        self.take_routed(routed, call);
     }
 
     /// A rule's alert as it is routed while it fires.
@@ -65,10 +66,11 @@ impl Engine {
             ended.annotations = annotations.finish();
         }
         call.persist(keep::routed(&ended, self.external.kept(fingerprint)));
-        self.upsert(ended, call);
+        let ended = self.steady(Some(id), ended, call);
+        self.take_routed(ended, call);
     }
 
-    pub(super) fn upsert(&mut self, alert: Alert, call: &mut Call<'_>) {
+    pub(super) fn take_routed(&mut self, alert: Alert, call: &mut Call<'_>) {
         for key in self.groups.upsert(&self.tree, call.now, alert) {
             if let Some(group) = self.groups.group(&key) {
                 call.persist(keep::group(group));

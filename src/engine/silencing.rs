@@ -47,16 +47,7 @@ impl Engine {
 
     fn keep_silence(&mut self, silence: Silence, call: &mut Call<'_>) {
         call.persist(keep::silence(&silence));
-        let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
-        let kind = EventKind::Silence {
-            id: silence.id.clone(),
-            state: silence.state(call.now),
-            matchers: matchers.join(","),
-            created_by: silence.created_by.clone(),
-            comment: silence.comment.clone(),
-            ends_at: silence.ends_at,
-        };
-        call.emit(TraceId::NONE, kind);
+        tell_silence(&silence, call);
         self.groups.put_silence(silence);
     }
 
@@ -64,6 +55,9 @@ impl Engine {
     pub(super) fn run_silences(&mut self, call: &mut Call<'_>) {
         for id in self.groups.forget_silences(call.now) {
             call.persist(keep::silence_gone(&id));
+        }
+        for silence in self.groups.advance_planned(call.now) {
+            tell_silence(&silence, call);
         }
         for key in self.groups.recheck(&self.tree, call.now) {
             if let Some(group) = self.groups.group(&key) {
@@ -77,4 +71,17 @@ impl Engine {
         let kind = EventKind::Suppressed { group_key: key.to_owned(), receiver: group.receiver.clone(), alerts };
         call.emit(TraceId::NONE, kind);
     }
+}
+
+fn tell_silence(silence: &Silence, call: &mut Call<'_>) {
+    let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+    let kind = EventKind::Silence {
+        id: silence.id.clone(),
+        state: silence.state(call.now),
+        matchers: matchers.join(","),
+        created_by: silence.created_by.clone(),
+        comment: silence.comment.clone(),
+        ends_at: silence.ends_at,
+    };
+    call.emit(TraceId::NONE, kind);
 }

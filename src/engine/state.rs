@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::external::Book;
 use super::keep::{self, KeepError, Kept};
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
-use crate::deliver::{Delivery, Outbox, Receiver};
+use crate::deliver::{Delivery, Outbox, Pace, Receiver};
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp, TraceId};
-use crate::route::{Groups, RouteTree, Told};
+use crate::route::{Flaps, Groups, RouteTree, Target, Told};
 use crate::rule::{ActiveAlert, AlertState, AlertingRule, Counts, Rule, RuleId, RuleState, alert_series};
 
 /// All decisions: told what happened and when, it says what to write, what to send, what to tell. It reads no clock, opens
@@ -29,6 +29,12 @@ pub struct Engine {
     pub(super) external: Book,
     pub(super) groups: Groups,
     pub(super) outbox: Outbox,
+    /// When each integration with a throttle or storm control was told.
+    pub(super) paces: BTreeMap<Target, Pace>,
+    /// The alerts that changed not long ago.
+    pub(super) flaps: Flaps,
+    /// Silences that end until then were reminded of.
+    pub(super) reminded_until: Timestamp,
     /// The latest time that was told.
     latest: Timestamp,
 }
@@ -80,6 +86,9 @@ impl Engine {
             external: Book::default(),
             groups: Groups::default(),
             outbox: Outbox::default(),
+            paces: BTreeMap::new(),
+            flaps: Flaps::default(),
+            reminded_until: Timestamp::MIN,
             latest: now,
             plan,
         };
@@ -96,15 +105,20 @@ impl Engine {
                 Ok(Kept::Group(group)) => engine.groups.restore_group(*group),
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
                 Ok(Kept::Silence(silence)) => engine.groups.put_silence(*silence),
+                Ok(Kept::Pace(target, pace)) => drop(engine.paces.insert(target, *pace)),
+                Ok(Kept::Flap(alert, flap)) => engine.flaps.put(alert, *flap),
+                Ok(Kept::RemindedUntil(until)) => engine.reminded_until = until,
                 Ok(Kept::LastNumber(number)) => engine.outbox.restore_last_number(number),
                 Ok(Kept::Foreign) => {}
                 Err(error) => errors.push(error),
             }
         }
         engine.join_outbox();
+        engine.join_flaps();
+        // Before the plan is taken, which writes the groups down.
+        engine.shorten_waits(now);
         let plan = Arc::clone(&engine.plan);
         engine.take_plan(plan, &mut Call { now, out });
-        engine.shorten_waits(now);
         (engine, errors)
     }
 
@@ -113,6 +127,10 @@ impl Engine {
         let on_their_way: BTreeSet<u64> = self.outbox.iter().map(|delivery| delivery.number).collect();
         self.groups.drop_waiting(|number| on_their_way.contains(&number));
         for Delivery { number, notification, .. } in self.outbox.iter() {
+            if !notification.on_behalf.groups.is_empty() {
+                // Its groups, written before it, hold what it tells of them.
+                continue;
+            }
             let ids = |status| {
                 let alerts = notification.alerts.iter();
                 alerts.filter(|alert| alert.status(notification.decided_at) == status).map(Alert::fingerprint).collect()
@@ -121,7 +139,7 @@ impl Engine {
                 at: notification.decided_at,
                 firing: ids(AlertStatus::Firing),
                 resolved: ids(AlertStatus::Resolved),
-                hushed: BTreeSet::new(),
+                ..Told::default()
             };
             let target = (notification.receiver.clone(), notification.integration);
             let known = self.groups.latest_told(&notification.group_key, &target);
@@ -169,11 +187,15 @@ impl Engine {
         self.latest = now;
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
+        self.flaps.shorten_waits(now);
+        self.paces.values_mut().for_each(|pace| pace.shorten_waits(now));
     }
 
     /// When [`Input::Tick`] is due, if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        [self.external.next_due(), self.groups.next_due(), self.outbox.next_due()].into_iter().flatten().min()
+        let noise = [self.next_storm_look(), self.flaps.next_due(), self.next_reminder()];
+        let due = [self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
+        due.into_iter().chain(noise).flatten().min()
     }
 
     /// The plan in force.

@@ -4,15 +4,37 @@ use std::collections::HashMap;
 
 use super::state::Call;
 use super::{Effect, Engine, EventKind, Notice, keep};
-use crate::deliver::{Bounded, Delivery, Notification, Outcome, Receiver, Settled};
-use crate::model::{Fingerprint, TraceId};
-use crate::route::{Decision, Flushed, Integrated, Verdict, Withheld};
+use crate::deliver::{Bounded, Delivery, Notification, OnBehalf, Outcome, Receiver, Settled};
+use crate::model::{Alert, Fingerprint, Labels, Reason, Timestamp, TraceId};
+use crate::route::{Decision, Flushed, Integrated, Target, Verdict, Withheld};
+
+/// What Watchbell itself has to say.
+pub(super) struct OwnNotice {
+    pub(super) group_key: String,
+    pub(super) alert: Alert,
+    pub(super) reason: Reason,
+    pub(super) on_behalf: OnBehalf,
+}
 
 impl Engine {
     /// Looks at the groups whose time has come, and hands out the deliveries whose time has come.
     pub(super) fn run_due(&mut self, call: &mut Call<'_>) {
+        self.run_flaps(call);
         self.run_silences(call);
-        let flushed = self.groups.flush_due(&self.tree, call.now, &integrations_of(&self.receivers));
+        self.run_reminders(call);
+        self.run_storms(call);
+        // A group that has nothing to tell makes room for another.
+        loop {
+            let flushed = self.groups.flush_due(&self.tree, call.now, &integrations_of(&self.receivers));
+            if flushed.is_empty() {
+                break;
+            }
+            self.take_flushed(flushed, call);
+        }
+        self.send_due(call);
+    }
+
+    fn take_flushed(&mut self, flushed: Vec<Flushed>, call: &mut Call<'_>) {
         for Flushed { key, decisions, newly_suppressed } in flushed {
             for decision in decisions {
                 self.take_decision(decision, call);
@@ -20,6 +42,9 @@ impl Engine {
             self.tell_suppressed(&key, newly_suppressed, call);
             self.settle_group(&key, call);
         }
+    }
+
+    fn send_due(&mut self, call: &mut Call<'_>) {
         loop {
             let due = self.outbox.take_due(call.now);
             if due.is_empty() {
@@ -48,9 +73,16 @@ impl Engine {
     pub(super) fn take_decision(&mut self, decision: Decision, call: &mut Call<'_>) {
         let Decision { group_key, group_labels, route_labels, target, verdict, alerts, told } = decision;
         let (receiver, integration) = target.clone();
+        let verdict = match verdict {
+            Verdict::Send(_) => self.admit(&target, &group_key, call).map_or(verdict, Verdict::Withhold),
+            Verdict::Withhold(_) => verdict,
+        };
         let reason = match verdict {
             Verdict::Send(reason) => reason,
             Verdict::Withhold(reason) => {
+                if !matches!(reason, Withheld::Throttled | Withheld::Storm) {
+                    self.release_place(&target, &group_key, call);
+                }
                 let suppressed = match reason {
                     Withheld::Suppressed => self.groups.suppressed(&group_key),
                     _ => Vec::new(),
@@ -59,8 +91,7 @@ impl Engine {
                 return call.emit(TraceId::NONE, kind);
             }
         };
-        let configured = self.receivers.get(&receiver).and_then(|receiver| receiver.integrations.get(integration));
-        let channel = configured.map_or("", |integration| integration.channel.name()).to_owned();
+        let channel = self.channel_of(&target).to_owned();
         let trace = alerts.iter().max_by_key(|alert| alert.updated_at).map(|alert| alert.trace).unwrap_or_default();
         let Bounded { alerts, truncated, truncated_firing } = Bounded::new(alerts, call.now);
         let notification = Notification {
@@ -76,12 +107,53 @@ impl Engine {
             truncated_firing,
             decided_at: call.now,
             reason,
+            on_behalf: OnBehalf::default(),
         };
-        let delivery = self.outbox.enqueue(call.now, notification);
+        let delivery = self.queue(notification, call);
         self.groups.note_waiting(&group_key, &target, delivery.number, told);
-        call.persist(keep::delivery(&delivery));
+    }
+
+    /// Takes a notification into the outbox, durable before it is sent.
+    pub(super) fn queue(&mut self, notification: Notification, call: &mut Call<'_>) -> Delivery {
+        let delivery = self.outbox.enqueue(call.now, notification);
+        self.keep_queued(&delivery, call);
+        delivery
+    }
+
+    /// Makes a delivery durable that the outbox has just taken.
+    pub(super) fn keep_queued(&self, delivery: &Delivery, call: &mut Call<'_>) {
+        call.persist(keep::delivery(delivery));
         call.persist(keep::last_number(delivery.number));
-        call.emit(delivery.notification.trace, EventKind::Queued(notice(&delivery)));
+        call.emit(delivery.notification.trace, EventKind::Queued(notice(delivery)));
+    }
+
+    /// The name of the channel; empty for one that is configured no more.
+    fn channel_of(&self, (receiver, integration): &Target) -> &'static str {
+        let receiver = self.receivers.get(receiver);
+        let integration = receiver.and_then(|receiver| receiver.integrations.get(*integration));
+        integration.map_or("", |integration| integration.channel.name())
+    }
+
+    /// A notification of Watchbell's own, about `alerts` that come from no rule; `None` for a target that is configured no
+    /// more.
+    pub(super) fn own_notification(&self, target: &Target, own: OwnNotice, now: Timestamp) -> Option<Notification> {
+        let OwnNotice { group_key, alert, reason, on_behalf } = own;
+        let channel = Some(self.channel_of(target)).filter(|channel| !channel.is_empty())?;
+        Some(Notification {
+            receiver: target.0.clone(),
+            integration: target.1,
+            channel: channel.to_owned(),
+            group_key,
+            group_labels: alert.labels.clone(),
+            route_labels: Labels::default(),
+            trace: alert.trace,
+            alerts: vec![alert],
+            truncated: 0,
+            truncated_firing: 0,
+            decided_at: now,
+            reason,
+            on_behalf,
+        })
     }
 
     pub(super) fn take_attempt(&mut self, number: u64, outcome: Outcome, call: &mut Call<'_>) {
@@ -99,11 +171,16 @@ impl Engine {
             Settled::Abandoned(delivery) => (delivery, false),
         };
         let Delivery { notification, .. } = &delivery;
+        if !delivered {
+            self.fail_over(&delivery, call);
+        }
         let target = (notification.receiver.clone(), notification.integration);
         if let Some(reference) = delivery.reference.as_ref().filter(|_| delivered) {
             self.groups.note_reference(&notification.group_key, &target, reference);
         }
-        self.groups.note_settled(&notification.group_key, &target, number, delivered);
+        for key in notification.groups() {
+            self.groups.note_settled(key, &target, number, delivered);
+        }
         let notice = notice(&delivery);
         let kind = match delivered {
             true => EventKind::Delivered(notice),
@@ -111,7 +188,9 @@ impl Engine {
         };
         call.emit(notification.trace, kind);
         // The group first: between the two records the delivery is made again under its key, and not forgotten.
-        self.settle_group(&notification.group_key, call);
+        for key in notification.groups() {
+            self.settle_group(key, call);
+        }
         call.persist(keep::delivery_gone(number));
     }
 
@@ -120,7 +199,10 @@ impl Engine {
         let forgotten = self.groups.forget(call.now, key, &integrations_of(&self.receivers));
         match self.groups.group(key) {
             Some(group) => call.persist(keep::group(group)),
-            None if forgotten.group => call.persist(keep::group_gone(key)),
+            None if forgotten.group => {
+                call.persist(keep::group_gone(key));
+                self.release_places(key, call);
+            }
             None => {}
         }
         self.forget_alerts(forgotten.alerts, call);
@@ -134,7 +216,7 @@ impl Engine {
     }
 }
 
-fn integrations_of(receivers: &HashMap<String, Receiver>) -> impl Fn(&str) -> Vec<Integrated> {
+pub(super) fn integrations_of(receivers: &HashMap<String, Receiver>) -> impl Fn(&str) -> Vec<Integrated> {
     |name: &str| {
         let integrations = receivers.get(name).map(|receiver| receiver.integrations.as_slice()).unwrap_or_default();
         let integrated = |(number, integration): (usize, &crate::deliver::Integration)| Integrated {
@@ -157,6 +239,7 @@ fn notice(delivery: &Delivery) -> Notice {
         channel: notification.channel.clone(),
         integration: notification.integration,
         reason: notification.reason,
+        on_behalf_of: notification.on_behalf.receiver.clone(),
         firing,
         resolved,
         attempts: delivery.attempts,

@@ -5,6 +5,7 @@
 mod alert;
 mod diagnostic;
 mod duration;
+mod flap;
 mod float;
 mod histogram;
 mod labels;
@@ -20,6 +21,7 @@ mod trace;
 pub use alert::{Alert, AlertStatus};
 pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_github, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use flap::FlapPolicy;
 pub use float::{AsciiBuffer, FloatForm, format_bound, format_exponent, format_general, format_value, write_whole};
 pub use histogram::{
     BUCKET_INDEX_MAX, Bucket, BucketSpan, CUSTOM_BUCKETS_SCHEMA, ClassicError, Combination, CounterResetHint,

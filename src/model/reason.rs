@@ -14,6 +14,16 @@ pub enum Reason {
     SomeResolved,
     /// Nothing changed since the repeat interval began.
     RepeatInterval,
+    /// An alert keeps changing between firing and over; it counts as firing until it settles.
+    FlappingStarted,
+    /// An alert that kept changing has settled, and fires.
+    FlappingStopped,
+    /// Another receiver could not be told.
+    Fallback,
+    /// So many notifications were due that one stands for them.
+    Storm,
+    /// A silence that still holds alerts back is about to end.
+    SilenceEnds,
 }
 
 impl Reason {
@@ -25,6 +35,11 @@ impl Reason {
             Reason::AllResolved => "all alerts resolved",
             Reason::SomeResolved => "alerts resolved in group",
             Reason::RepeatInterval => "repeat interval elapsed",
+            Reason::FlappingStarted => "alerts flap",
+            Reason::FlappingStopped => "alerts flap no more",
+            Reason::Fallback => "fallback",
+            Reason::Storm => "summary of a storm",
+            Reason::SilenceEnds => "a silence ends soon",
         }
     }
 }

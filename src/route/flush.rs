@@ -7,7 +7,7 @@ use super::Route;
 use super::group::{Group, Recipient, Target};
 use super::muting::{Muting, Suppression};
 use super::verdict::{Situation, Told, Verdict};
-use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
+use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Reason, Timestamp};
 
 /// What a flush decided for one integration.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Flush<'a> {
     pub(super) now: Timestamp,
     pub(super) route: Option<&'a Route>,
     pub(super) gathered: Gathered,
+    /// All alerts that flap.
+    pub(super) flapping: &'a BTreeSet<Fingerprint>,
 }
 
 /// The alerts of a group at a flush.
@@ -86,11 +88,13 @@ impl Flush<'_> {
             |id: &&Fingerprint| self.gathered.suppressed.contains_key(*id) || (former && known.hushed.contains(*id));
         let firing = || self.gathered.firing.iter().filter(concerns);
         let ended = |id: &&Fingerprint| known.knows_firing(**id) || known.resolved.contains(*id);
-        let told = Told {
+        let mut told = Told {
             at: self.now,
             firing: firing().filter(|id| !hushed(id)).copied().collect(),
             resolved: self.gathered.resolved.iter().filter(ended).copied().collect(),
             hushed: firing().filter(|id| hushed(id) && known.knows_firing(**id)).copied().collect(),
+            flapping: firing().filter(|id| !hushed(id) && self.flapping.contains(*id)).copied().collect(),
+            ..Told::default()
         };
         let suppressed = firing().any(|id| hushed(&id));
         let repeat_interval = self.route.filter(|_| !former).map_or(Duration::MAX, |route| route.repeat_interval);
@@ -103,8 +107,14 @@ impl Flush<'_> {
             waiting: ledger.waiting.len(),
             send_resolved,
             repeat_interval,
+            notify: self.route.filter(|_| !former).map(|route| route.notify).unwrap_or_default(),
+            flapping: &told.flapping,
+            begun_again: self.has_begun_again(&told, &known),
         };
         let verdict = situation.verdict();
+        if verdict == Verdict::Send(Reason::RepeatInterval) {
+            told.repeats = known.repeats.saturating_add(1);
+        }
         let alerts = match verdict {
             Verdict::Send(_) => self.alerts_to_tell(&told, send_resolved),
             Verdict::Withhold(_) => Vec::new(),
@@ -121,6 +131,13 @@ impl Flush<'_> {
             alerts,
             told,
         }
+    }
+
+    /// Whether an alert that was told as firing has ended and fires again.
+    fn has_begun_again(&self, told: &Told, known: &Told) -> bool {
+        let begun = |alert: &Alert| known.at < alert.starts_at && alert.starts_at <= self.now;
+        let again = |id: &Fingerprint| told.firing.contains(id) && known.firing.contains(id);
+        self.gathered.alerts.iter().any(|alert| begun(alert) && again(&alert.fingerprint()))
     }
 
     fn alerts_to_tell(&self, told: &Told, send_resolved: bool) -> Vec<Alert> {

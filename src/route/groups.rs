@@ -7,10 +7,11 @@ use super::flush::{Decision, Flush, Gathered};
 use super::group::{Group, Integrated, Ledger, Target};
 use super::inhibit::{InhibitRule, Inhibition};
 use super::muting::Muting;
+use super::planned::Planned;
 use super::recheck::SuppressedAlert;
 use super::verdict::Told;
 use super::watch::Watch;
-use super::{Route, RouteTree, Silences, TimeInterval};
+use super::{PlannedSilence, Route, RouteTree, Silence, Silences, TimeInterval};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 
 /// How long an ended alert is kept for an integration that cannot be told of its end.
@@ -44,6 +45,8 @@ pub struct Groups {
     pub(super) watch: Watch,
     /// Whether something that suppresses has changed since the last look at all of them.
     pub(super) muting_changed: bool,
+    /// The alerts that flap.
+    pub(super) flapping: BTreeSet<Fingerprint>,
 }
 
 impl Groups {
@@ -59,15 +62,43 @@ impl Groups {
         self.alerts.insert(alert.fingerprint(), alert);
     }
 
+    /// Notes whether the alert flaps; who was told of it is told that with the next look at its groups.
+    pub fn set_flapping(&mut self, alert: Fingerprint, flaps: bool) {
+        match flaps {
+            true => drop(self.flapping.insert(alert)),
+            false => drop(self.flapping.remove(&alert)),
+        }
+    }
+
     /// When the next group is to be looked at.
     pub fn next_due(&self) -> Option<Timestamp> {
         let flush = self.due.first().map(|(at, _)| *at);
-        flush.into_iter().chain(self.watch.next_due()).chain(self.muting.silences.next_due()).min()
+        flush
+            .into_iter()
+            .chain(self.watch.next_due())
+            .chain(self.muting.silences.next_due())
+            .chain(self.muting.planned.next_due())
+            .min()
     }
 
     /// The silences.
     pub fn silences(&self) -> &Silences {
         &self.muting.silences
+    }
+
+    /// What is planned and holds now or will, as silences.
+    pub fn planned_silences(&self, now: Timestamp) -> impl Iterator<Item = Silence> {
+        self.muting.planned.shown(now)
+    }
+
+    /// The ids of the silences, planned ones included, that keep an alert with `labels` from being told.
+    pub fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
+        self.muting.silenced_by(labels, now)
+    }
+
+    /// Looks which planned silences have begun or ended, and names them.
+    pub fn advance_planned(&mut self, now: Timestamp) -> Vec<Silence> {
+        self.muting.planned.advance(now)
     }
 
     /// The group with this key.
@@ -165,7 +196,8 @@ impl Groups {
         group.next_flush = if scheduled > now { scheduled } else { now + interval };
         group.flushed = true;
         self.due.insert((group.next_flush, key.to_owned()));
-        let flush = Flush { now, route, gathered: Gathered::new(&self.alerts, group, route, &self.muting, now) };
+        let gathered = Gathered::new(&self.alerts, group, route, &self.muting, now);
+        let flush = Flush { now, route, gathered, flapping: &self.flapping };
         let recipients = group.recipients(integrations);
         let decisions = recipients.into_iter().map(|recipient| flush.decide(group, recipient)).collect();
         let before = std::mem::replace(&mut group.suppressed, flush.gathered.suppressed.into_iter().collect());
@@ -340,6 +372,11 @@ impl Groups {
         }
         self.muting_changed = true;
         self.recheck(tree, now);
+    }
+
+    /// Takes over the planned silences; [`Groups::reroute`] looks at what they change.
+    pub fn set_planned(&mut self, planned: &[PlannedSilence], now: Timestamp) {
+        self.muting.planned = Planned::new(planned.to_vec(), now);
     }
 
     /// Takes over the rules and times that suppress; [`Groups::reroute`] looks at what they change.

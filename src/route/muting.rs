@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::inhibit::{Inhibition, Inhibitor};
+use super::planned::Planned;
 use super::silence::{SilenceState, Silences};
 use super::{Route, TimeInterval};
 use crate::model::{Fingerprint, Labels, Timestamp};
@@ -47,6 +48,7 @@ pub(super) struct Muting {
     pub(super) inhibition: Inhibition,
     pub(super) silences: Silences,
     pub(super) intervals: BTreeMap<String, TimeInterval>,
+    pub(super) planned: Planned,
 }
 
 impl Muting {
@@ -56,10 +58,15 @@ impl Muting {
             return Some(Suppression::Inhibited { rule: rule.to_owned(), source });
         }
         self.by_time(route, now).or_else(|| {
-            let silences: Vec<String> =
-                self.silences.silencing(labels, now).into_iter().map(|silence| silence.id.clone()).collect();
+            let silences = self.silenced_by(labels, now);
             (!silences.is_empty()).then_some(Suppression::Silenced { silences })
         })
+    }
+
+    /// The silences, those that somebody set and planned ones, that keep an alert with `labels` from being told.
+    pub(super) fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
+        let set = self.silences.silencing(labels, now).into_iter().map(|silence| silence.id.clone());
+        set.chain(self.planned.silencing(labels, now).map(|(silence, _)| silence.id.clone())).collect()
     }
 
     /// Whether the time alone keeps `route` from telling anything.
@@ -92,6 +99,7 @@ impl Muting {
             Suppression::Silenced { silences } => {
                 let active = |id: &String| self.silences.get(id).filter(|it| it.state(now) == SilenceState::Active);
                 silences.iter().filter_map(active).any(|silence| silence.matches(labels))
+                    || self.planned.silencing(labels, now).any(|(silence, _)| silences.contains(&silence.id))
             }
         }
     }
@@ -108,8 +116,9 @@ impl Muting {
                 Some(Timestamp::from_millis(now.millis() - now.millis().rem_euclid(minute)) + MINUTE)
             }
             Suppression::Silenced { silences } => {
-                let silences = silences.iter().filter_map(|id| self.silences.get(id));
-                silences.map(|silence| silence.ends_at).filter(|end| *end > now).min()
+                let set = silences.iter().filter_map(|id| self.silences.get(id)).map(|silence| silence.ends_at);
+                let planned = self.planned.silencing(labels, now).map(|(_, until)| until);
+                set.chain(planned).filter(|end| *end > now).min()
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Silences: matchers whose alerts are not told for a while.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -281,6 +282,19 @@ impl Silences {
     /// When [`Silences::advance`] next forgets one.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.kept_until.first().map(|(until, _)| *until)
+    }
+
+    /// The end of the first silence that ends after `at`.
+    pub fn next_end_after(&self, at: Timestamp) -> Option<Timestamp> {
+        let past = (Excluded((at, String::from(char::MAX))), Unbounded);
+        self.open.range(past).next().map(|(end, _)| *end)
+    }
+
+    /// The silences that end after `from` and not after `until`, by their end.
+    pub fn ending(&self, from: Timestamp, until: Timestamp) -> Vec<&Silence> {
+        let past = (Excluded((from, String::from(char::MAX))), Unbounded);
+        let ending = self.open.range(past).take_while(|(end, _)| *end <= until);
+        ending.filter_map(|(_, id)| self.by_id.get(id)).collect()
     }
 
     /// The silences that are active and that `labels` satisfy, by id.

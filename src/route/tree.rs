@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::NotifyPolicy;
 use crate::model::{Labels, Matcher};
 
 /// A route with everything inherited already. The root matches every alert.
@@ -22,6 +23,8 @@ pub struct Route {
     pub group_interval: Duration,
     /// After how long an unchanged group is told of again.
     pub repeat_interval: Duration,
+    /// Which changes are told, and how often what stays is repeated.
+    pub notify: NotifyPolicy,
     /// The time intervals at which it tells nothing; not inherited.
     pub mute_intervals: Vec<String>,
     /// The time intervals outside of which it tells nothing, if there are any; not inherited.
@@ -159,6 +162,7 @@ mod tests {
             group_wait: Duration::from_secs(30),
             group_interval: Duration::from_secs(300),
             repeat_interval: Duration::from_secs(14_400),
+            notify: NotifyPolicy::default(),
             mute_intervals: Vec::new(),
             active_intervals: Vec::new(),
             labels: Labels::default(),

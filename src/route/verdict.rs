@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{NotifyOn, NotifyPolicy};
 use crate::model::{Fingerprint, Reason, Timestamp};
 
 /// What an integration was last told of a group.
@@ -19,6 +20,23 @@ pub struct Told {
     /// The alerts that it knows as firing and that were suppressed since: they are news once they are not.
     #[serde(default)]
     pub hushed: BTreeSet<Fingerprint>,
+    /// Those of the firing ones that it knows to flap.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flapping: BTreeSet<Fingerprint>,
+    /// How many times in a row it was told the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeats: u32,
+    /// Whether it was told by a summary of many groups.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_summary: bool,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Told {
@@ -52,6 +70,14 @@ pub enum Withheld {
     Waiting,
     /// All that fires and is news is inhibited, muted or silenced.
     Suppressed,
+    /// Only a repeat is due, and the route's `notify_on` wants none.
+    RepeatNotWanted,
+    /// Only ends of some alerts are new, and the route's `notify_on` wants those with the next news.
+    EndsWithNextNews,
+    /// The receiver's `throttle` is used up; the group is told once it is not.
+    Throttled,
+    /// Too many groups have news for the receiver: a summary stands for them.
+    Storm,
 }
 
 impl Withheld {
@@ -63,6 +89,12 @@ impl Withheld {
             Withheld::ResolvedNotWanted => "only resolved alerts, and send_resolved is off",
             Withheld::Waiting => "earlier notifications still wait to be delivered",
             Withheld::Suppressed => "inhibited, muted or silenced",
+            Withheld::RepeatNotWanted => "already told, and notify_on wants no repeats",
+            Withheld::EndsWithNextNews => {
+                "only some alerts resolved, and notify_on waits for new ones or the end of all"
+            }
+            Withheld::Throttled => "the receiver's throttle is used up",
+            Withheld::Storm => "part of a storm that is told as a summary",
         }
     }
 }
@@ -82,6 +114,11 @@ pub(super) struct Situation<'a> {
     pub(super) waiting: usize,
     pub(super) send_resolved: bool,
     pub(super) repeat_interval: Duration,
+    pub(super) notify: NotifyPolicy,
+    /// Those of the firing alerts that flap.
+    pub(super) flapping: &'a BTreeSet<Fingerprint>,
+    /// Whether one that it knows as firing has ended and begun again since it was told.
+    pub(super) begun_again: bool,
 }
 
 impl Situation<'_> {
@@ -103,7 +140,8 @@ impl Situation<'_> {
         let Some(told) = self.told else {
             return if self.firing.is_empty() { quiet } else { Verdict::Send(Reason::FirstNotification) };
         };
-        if !self.firing.is_subset(&told.firing) {
+        let begun_again = self.begun_again && self.notify.on == NotifyOn::New;
+        if begun_again || !self.firing.is_subset(&told.firing) {
             return Verdict::Send(Reason::NewAlerts);
         }
         let newly_resolved = self.resolved.iter().any(|alert| !told.resolved.contains(alert));
@@ -116,12 +154,28 @@ impl Situation<'_> {
             };
         }
         if self.send_resolved && newly_resolved {
-            return Verdict::Send(Reason::SomeResolved);
+            return match self.notify.on {
+                NotifyOn::New => Verdict::Withhold(Withheld::EndsWithNextNews),
+                NotifyOn::Changed | NotifyOn::All => Verdict::Send(Reason::SomeResolved),
+            };
         }
-        if told.at + self.repeat_interval <= self.now {
-            return Verdict::Send(Reason::RepeatInterval);
+        if self.notify.on != NotifyOn::New && !self.flapping.is_subset(&told.flapping) {
+            return Verdict::Send(Reason::FlappingStarted);
         }
-        Verdict::Withhold(Withheld::AlreadyTold)
+        let settled = |alert: &&Fingerprint| self.firing.contains(*alert) && !self.flapping.contains(*alert);
+        if self.notify.on != NotifyOn::New && told.flapping.iter().any(|alert| settled(&alert)) {
+            return Verdict::Send(Reason::FlappingStopped);
+        }
+        self.by_time(told)
+    }
+
+    /// Whether the same is told again.
+    fn by_time(&self, told: &Told) -> Verdict {
+        match self.notify.repeat_wait(self.repeat_interval, told.repeats) {
+            Some(wait) if told.at + wait <= self.now => Verdict::Send(Reason::RepeatInterval),
+            None if told.at + self.repeat_interval <= self.now => Verdict::Withhold(Withheld::RepeatNotWanted),
+            _ => Verdict::Withhold(Withheld::AlreadyTold),
+        }
     }
 }
 
@@ -171,6 +225,9 @@ mod tests {
                 waiting,
                 send_resolved,
                 repeat_interval: Duration::from_secs(3600),
+                notify: NotifyPolicy::default(),
+                flapping: &BTreeSet::new(),
+                begun_again: false,
             };
             assert_eq!(situation.verdict(), expected, "{firing:?} {resolved:?} {told:?} {at}");
         }

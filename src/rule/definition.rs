@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lang::Expr;
-use crate::model::{Fingerprint, Labels};
+use crate::model::{Fingerprint, FlapPolicy, Labels};
 use crate::template::RuleTemplate;
 
 /// A group of rules, evaluated one after the other at the same moments.
@@ -94,6 +94,8 @@ pub struct AlertingRule {
     pub annotations: Vec<(String, RuleTemplate)>,
     /// What becomes of a firing alert whose data are gone.
     pub no_data: NoData,
+    /// When its alerts are said to flap.
+    pub flap: FlapSetting,
 }
 
 impl AlertingRule {
@@ -102,6 +104,18 @@ impl AlertingRule {
         let mut constant = self.labels.iter().filter(|(_, template)| template.is_constant());
         constant.all(|(name, template)| labels.get(name) == template.text())
     }
+}
+
+/// When the alerts of a rule are said to flap.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum FlapSetting {
+    /// As the main file says.
+    #[default]
+    Default,
+    /// Never.
+    Off,
+    /// By its own policy.
+    On(FlapPolicy),
 }
 
 /// What becomes of a firing alert when the series under it are gone, so that nothing shows that it is over.

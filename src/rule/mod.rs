@@ -6,7 +6,7 @@ mod series;
 mod state;
 mod timetable;
 
-pub use definition::{AlertingRule, Group, NoData, RecordingRule, Rule, RuleId};
+pub use definition::{AlertingRule, FlapSetting, Group, NoData, RecordingRule, Rule, RuleId};
 pub use expand::{LabelError, TemplateQuery, observe};
 pub use series::{alert_labels, alert_series, recorded_labels};
 pub use state::{

@@ -134,6 +134,8 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
             let alerts: Vec<String> = alerts.iter().map(ToString::to_string).collect();
             ("muted", format!("{receiver}: {}", alerts.join("; ")))
         }
+        EventKind::Flapping { labels, flaps: true, changes } => ("flapping", format!("{labels}: {changes} changes")),
+        EventKind::Flapping { labels, .. } => ("settled", labels.to_string()),
         EventKind::Silence { id, state, matchers, .. } => ("silence", format!("{id} {}: {matchers}", state.as_str())),
         EventKind::Queued(notice) => ("notify", told(notice)),
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
@@ -152,6 +154,6 @@ fn told(notice: &Notice) -> String {
         (0, resolved) => format!("{resolved} resolved"),
         (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
     };
-    let Notice { receiver, channel, group_labels, reason, .. } = notice;
-    format!("{receiver} by {channel}: {counts}, group {group_labels} ({})", reason.as_str())
+    let Notice { receiver, channel, group_labels, .. } = notice;
+    format!("{receiver} by {channel}: {counts}, group {group_labels} ({})", notice.reason_text())
 }

@@ -10,6 +10,7 @@ mod grammar;
 mod language;
 #[cfg(feature = "shell")]
 mod lint;
+mod noise;
 mod promql;
 #[cfg(feature = "shell")]
 mod query;

@@ -34,6 +34,7 @@ use hashbrown::HashSet;
 use crate::deliver::{Channel, HttpConfig, Integration, Receiver, Secret};
 
 use super::http::http_config;
+use super::noise::{check_fallbacks, delivery_policy};
 use super::yaml::{Fields, Node, NodeKind, Reader, shorten};
 
 pub(super) use email::{SmtpDefaults, smtp_defaults};
@@ -81,6 +82,7 @@ pub(super) struct ChannelDefaults {
 pub(super) fn receivers(reader: &Reader<'_>, nodes: &[Arc<Node>], defaults: &ChannelDefaults) -> Vec<Receiver> {
     let mut names = HashSet::new();
     let mut receivers = Vec::new();
+    let mut fallbacks = Vec::new();
     for node in nodes {
         let Some(mut fields) = reader.fields(node, "a receiver") else { continue };
         let name = fields.need_text("name");
@@ -88,13 +90,17 @@ pub(super) fn receivers(reader: &Reader<'_>, nodes: &[Arc<Node>], defaults: &Cha
             fields.error_at("name", "config/duplicate", format!("another receiver is named `{}` too", shorten(name)));
         }
         let integrations = integrations(&mut fields, defaults);
+        let policy = delivery_policy(&mut fields);
+        let fallback = fields.take("fallback").map(|node| node.span.clone());
+        fallbacks.extend(name.clone().zip(fallback));
         for foreign in FOREIGN_CHANNELS {
             let hint = "it comes with a later version; take it out for now";
             fields.unsupported(foreign, Some(hint));
         }
         fields.finish();
-        receivers.extend(name.map(|name| Receiver { name, integrations }));
+        receivers.extend(name.map(|name| Receiver { name, integrations, policy }));
     }
+    check_fallbacks(reader, &fallbacks, &receivers);
     receivers
 }
 

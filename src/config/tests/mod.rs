@@ -7,6 +7,7 @@ mod http;
 mod incidents;
 mod main_files;
 mod muting;
+mod noise;
 mod paging;
 mod rule_files;
 mod slack_mail_webhook;

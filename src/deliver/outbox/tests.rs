@@ -16,6 +16,7 @@ fn notification(group: &str, receiver: &str) -> Notification {
         truncated_firing: 0,
         decided_at: Timestamp::default(),
         reason: Reason::FirstNotification,
+        on_behalf: Default::default(),
         trace: TraceId::NONE,
     }
 }
@@ -129,7 +130,7 @@ fn what_waits_behind_one_that_hangs_costs_nothing() {
 fn after_a_day_it_is_given_up() {
     let mut outbox = Outbox::default();
     outbox.enqueue(at(0), notification("a", "r"));
-    let day = DELIVERY_AGE_MAX.as_secs() as i64;
+    let day = GIVE_UP_AFTER.as_secs() as i64;
     let mut now = at(0);
     let mut attempts = 0;
     loop {

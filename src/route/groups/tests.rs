@@ -11,6 +11,7 @@ fn route(receiver: &str, group_by: GroupBy, matchers: &[(&str, &str)], routes: V
         group_wait: Duration::from_secs(30),
         group_interval: Duration::from_secs(300),
         repeat_interval: Duration::from_secs(3600),
+        notify: crate::route::NotifyPolicy::default(),
         mute_intervals: Vec::new(),
         active_intervals: Vec::new(),
         labels: Labels::default(),

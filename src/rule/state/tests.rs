@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::lang;
 use crate::model::Labels;
-use crate::rule::{RuleId, alert_labels, alert_series};
+use crate::rule::{FlapSetting, RuleId, alert_labels, alert_series};
 
 fn rule(hold_for_s: u64, keep_firing_for_s: u64, no_data: NoData) -> AlertingRule {
     AlertingRule {
@@ -16,6 +16,7 @@ fn rule(hold_for_s: u64, keep_firing_for_s: u64, no_data: NoData) -> AlertingRul
         labels: Vec::new(),
         annotations: Vec::new(),
         no_data,
+        flap: FlapSetting::Default,
     }
 }
 

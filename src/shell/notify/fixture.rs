@@ -49,6 +49,7 @@ pub(super) fn notification() -> Notification {
         truncated_firing: 0,
         decided_at: at("2026-11-22T03:00:00.250Z"),
         reason: Reason::NewAlerts,
+        on_behalf: Default::default(),
         trace: TraceId::NONE,
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::Instrument;
 
 use super::Sender;
-use crate::deliver::{Delivery, Integration, Notification, Outcome, Reason, Receiver};
+use crate::deliver::{Delivery, Integration, Notification, OnBehalf, Outcome, Reason, Receiver};
 use crate::model::{ALERT_NAME, Alert, Labels, Timestamp, TraceId};
 use crate::shell::clock::Clock;
 
@@ -82,6 +82,7 @@ pub fn trial_notification(
         decided_at: now,
         reason: if firing { Reason::FirstNotification } else { Reason::AllResolved },
         trace: TraceId::NONE,
+        on_behalf: OnBehalf::default(),
     }
 }
 

@@ -528,6 +528,9 @@ fn log(event: &Event) {
                 info!(group = group_key, receiver, %alert, "alert is not told");
             }
         }
+        EventKind::Flapping { labels, flaps, changes } => {
+            info!(%trace_id, alert = %labels, flaps, changes, "alert flaps or has settled");
+        }
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
         }

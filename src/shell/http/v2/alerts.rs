@@ -39,11 +39,10 @@ impl Found {
                 receivers.push(found.route.receiver.clone());
             }
         }
-        let silences = groups.silences().silencing(&alert.labels, now);
         Found {
             alert: alert.clone(),
             receivers,
-            silenced_by: silences.into_iter().map(|silence| silence.id.clone()).collect(),
+            silenced_by: groups.silenced_by(&alert.labels, now),
             inhibited_by: groups.inhibitors(&alert.labels, now).iter().map(ToString::to_string).collect(),
             muted_by,
         }

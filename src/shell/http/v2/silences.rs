@@ -77,7 +77,9 @@ pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> R
     let now = app.clock.now();
     let read = app.decider.read(move |engine| {
         let takes = |silence: &&Silence| filter.matchers.iter().all(|wanted| names(silence, wanted));
-        engine.groups().silences().iter().filter(takes).cloned().collect::<Vec<_>>()
+        let planned = engine.groups().planned_silences(now);
+        let silences = engine.groups().silences().iter().cloned().chain(planned);
+        silences.filter(|silence| takes(&silence)).collect::<Vec<_>>()
     });
     let mut silences = match read.await {
         Ok(silences) => silences,
@@ -156,7 +158,12 @@ fn refusal(error: &SilenceError) -> Response {
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Response {
     let now = app.clock.now();
     let wanted = id.clone();
-    match app.decider.read(move |engine| engine.groups().silences().get(&wanted).cloned()).await {
+    let found = app.decider.read(move |engine| {
+        let groups = engine.groups();
+        let planned = || groups.planned_silences(now).find(|silence| silence.id == wanted);
+        groups.silences().get(&wanted).cloned().or_else(planned)
+    });
+    match found.await {
         Ok(Some(silence)) => Json(silence_json(&silence, now)).into_response(),
         Ok(None) => refusal(&SilenceError::NotFound(id)),
         Err(error) => stopping(&error),
