@@ -31,7 +31,9 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         max_alerts: fields.count("max_alerts").unwrap_or(0),
         timeout: timeout(fields),
         // A name alone is looked up in `PATH`; a path is one of this folder.
-        command: command.map(|command| if command.contains('/') { reader.resolve(&command, &fields.key_span("command")) } else { command })?,
+        command: command.map(|command| {
+            if command.contains('/') { reader.resolve(&command, &fields.key_span("command")) } else { command }
+        })?,
     };
     Some(Channel::Exec(Box::new(config)))
 }
