@@ -6,13 +6,14 @@ use crate::model::{Diagnostic, Severity};
 use crate::rule::NoData;
 
 use super::document::Document;
+use super::include::paths_in;
 use super::lint_policy::LintPolicy;
 use super::load::{Environment, Loading};
 use super::plan::Plan;
 use super::rules::{RuleDefaults, is_rule_file, rule_count};
 use super::sources::Files;
 use super::written::RuleFile;
-use super::yaml::NodeKind;
+use super::yaml::{NodeKind, beside};
 
 /// What was checked and what was found.
 #[derive(Debug, Default)]
@@ -59,10 +60,18 @@ pub fn check(paths: &[String], files: &dyn Files, environment: Environment<'_>) 
     }
     // Main files first: what they name is read with their defaults.
     let mut rule_files = Vec::new();
-    for (path, in_folder) in rest {
-        let document = Document::read(&path, files);
+    let read: Vec<_> =
+        rest.into_iter().map(|(path, in_folder)| (Document::read(&path, files), path, in_folder)).collect();
+    let includes = |(document, path, _): &(Document, String, bool)| {
+        let named = paths_in(document.root.as_deref()).into_iter();
+        named.map(|named| beside(path, &named)).collect::<Vec<_>>()
+    };
+    let included: HashSet<String> = read.iter().flat_map(includes).collect();
+    for (document, path, in_folder) in read {
         match &document.root {
             Some(root) if in_folder && is_test_file(&root.kind) => {}
+            // It is checked with the file that includes it.
+            Some(_) if in_folder && included.contains(&path) => {}
             Some(root) if !is_rule_file(root) => checking.main(&path, &document),
             _ => rule_files.push((path, document)),
         }

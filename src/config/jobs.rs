@@ -224,7 +224,7 @@ fn discovery(reader: &Reader<'_>, node: &Node) -> Option<FileDiscovery> {
             let hint = "the name ends in .json, .yml or .yaml and may hold one `*`; its folder holds none";
             reader.error_hint("config/discovery", &node.span, message, Some(hint));
         }
-        files.push(reader.resolve(&pattern));
+        files.push(reader.resolve(&pattern, &node.span));
     }
     if files.is_empty() {
         fields.missing("files");

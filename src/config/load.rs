@@ -10,8 +10,10 @@ use crate::model::{Diagnostic, Severity, SourceFile};
 use crate::rule::Group;
 use crate::template::NotificationTemplates;
 
+use super::alertmanager::as_alertmanager;
 use super::document::Document;
 use super::expression::{report_template_error, template_file_error};
+use super::include::with_included;
 use super::lint_policy::LintPolicy;
 use super::main_file::{MainFile, Pattern, main_file};
 use super::plan::{HostSamples, Plan};
@@ -85,7 +87,8 @@ impl Loading {
             let document = Document::from_bytes(path, text.as_bytes().to_vec());
             groups.extend(self.rule_file(document, path, main.rules));
         }
-        plan(main, groups, NotificationTemplates::default(), String::new())
+        let for_amtool = as_alertmanager(&Reader::without_secrets(&SourceFile::new("", "")), None, &main);
+        plan(main, groups, NotificationTemplates::default(), Written { whole: String::new(), for_amtool })
     }
 
     /// Compiles the main file `document` with every file that it names.
@@ -98,14 +101,20 @@ impl Loading {
     ) -> Plan {
         self.read.insert(path.to_owned());
         self.problems.extend(document.problems.iter().cloned());
-        let reader = Reader::new(&document.file, environment);
-        let mut main = main_file(&reader, document.root.as_deref());
+        let mut reader = Reader::new(&document.file, environment);
+        let included = with_included(&mut reader, document, files);
+        self.problems.extend(included.problems);
+        self.read.extend(included.paths);
+        let mut main = main_file(&reader, included.root.as_deref());
         if self.keeps_written && self.lint.is_none() {
             self.lint = Some(std::mem::take(&mut main.lint).in_file(&document.file));
         }
         let templates = self.templates(&main, &reader, files);
-        let rule_files = self.files(&main.rule_files, &reader, files);
-        let written = reader.shown_text();
+        let rule_files = self.files(&main.rule_files, &reader, files, Severity::Error);
+        let written = Written {
+            whole: reader.shown_text(),
+            for_amtool: as_alertmanager(&reader, included.root.as_deref(), &main),
+        };
         self.problems.extend(reader.finish());
         let mut groups = Vec::new();
         let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
@@ -130,8 +139,8 @@ impl Loading {
         groups
     }
 
-    /// The files that `patterns` match, each once, in order.
-    fn files(&mut self, patterns: &[Pattern], reader: &Reader<'_>, files: &dyn Files) -> Vec<String> {
+    /// The files that `patterns` match, each once, in order. `absent` is how much a file matters that is not there.
+    fn files(&mut self, patterns: &[Pattern], reader: &Reader<'_>, files: &dyn Files, absent: Severity) -> Vec<String> {
         let mut found = Vec::new();
         for pattern in patterns {
             self.patterns.push(pattern.glob.clone());
@@ -144,7 +153,10 @@ impl Loading {
             };
             match (paths.is_empty(), has_wildcard(&pattern.glob)) {
                 (true, true) => reader.warning("file/no-match", &pattern.span, "this pattern matches no file"),
-                (true, false) => reader.error("file/unreadable", &pattern.span, "there is no such file"),
+                (true, false) if absent == Severity::Error => {
+                    reader.error("file/unreadable", &pattern.span, "there is no such file");
+                }
+                (true, false) => reader.warning("file/no-match", &pattern.span, "there is no such file"),
                 (false, _) => {}
             }
             found.extend(paths.into_iter().filter(|path| self.read.insert(path.clone())));
@@ -155,7 +167,8 @@ impl Loading {
     /// Reads the template files and checks every template of the main file against them.
     fn templates(&mut self, main: &MainFile, reader: &Reader<'_>, files: &dyn Files) -> NotificationTemplates {
         let mut sources: Vec<Arc<SourceFile>> = Vec::new();
-        for path in self.files(&main.templates, reader, files) {
+        // Alertmanager takes every path for a pattern, which may match nothing.
+        for path in self.files(&main.templates, reader, files, Severity::Warning) {
             match files.read(&path).map(String::from_utf8) {
                 Ok(Ok(text)) => sources.push(SourceFile::new(path, text)),
                 Ok(Err(_)) => {
@@ -189,7 +202,13 @@ fn check_templates(reader: &Reader<'_>, templates: &NotificationTemplates) {
     }
 }
 
-fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, written: String) -> Plan {
+/// A configuration for people and for tools, without its secrets.
+struct Written {
+    whole: String,
+    for_amtool: String,
+}
+
+fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, written: Written) -> Plan {
     Plan {
         engine: engine::Plan {
             groups,
@@ -206,7 +225,8 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
                 false => main.external_url,
             },
             resolve_timeout: main.resolve_timeout,
-            written: written.into(),
+            written: written.whole.into(),
+            as_alertmanager: written.for_amtool.into(),
         },
         scrapes: main.scrapes,
         host_samples: main.host_samples,

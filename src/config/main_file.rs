@@ -9,6 +9,7 @@ use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::NoData;
 
 use super::http::http_config;
+use super::include::INCLUDE;
 use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
@@ -16,9 +17,9 @@ use super::noise::flap_policy;
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
 use super::planned::{planned_silences, silence_reminder};
 use super::receivers::{
-    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, jira_api_url, mattermost_defaults, opsgenie_defaults, receivers,
-    rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults, victorops_defaults, webex_api_url,
-    wechat_defaults,
+    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, address_or, jira_api_url, mattermost_defaults, opsgenie_defaults,
+    receivers, rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults, victorops_defaults,
+    webex_api_url, wechat_defaults,
 };
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
@@ -126,6 +127,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     let Some(mut fields) = root.and_then(|root| reader.fields(root, "the configuration")) else {
         return MainFile::default();
     };
+    fields.entry(INCLUDE);
     let mut global = global(reader, fields.take("global"));
     global.channels.allow_exec = fields.flag("allow_exec").unwrap_or(false);
     let mut main = MainFile {
@@ -175,7 +177,7 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
         fields.error_at("scrape_timeout", "config/timeout", "`scrape_timeout` must not be longer than the interval");
     }
     let timeout = timeout.unwrap_or(SCRAPE_TIMEOUT).min(interval);
-    let pagerduty_url = fields.text_or("pagerduty_url", PAGERDUTY_URL);
+    let pagerduty_url = address_or(&mut fields, "pagerduty_url", PAGERDUTY_URL);
     let slack = slack_defaults(&mut fields);
     let smtp: SmtpDefaults = smtp_defaults(&mut fields);
     let http = fields.take("http_config").map_or_else(HttpConfig::default, |node| http_config(reader, node));
@@ -186,7 +188,7 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
         query_offset: fields.duration("rule_query_offset").unwrap_or_default(),
         external_labels,
         external_url: external_url(&mut fields),
-        resolve_timeout: fields.positive_duration("resolve_timeout").unwrap_or(RESOLVE_TIMEOUT),
+        resolve_timeout: resolve_timeout(&mut fields),
         channels: ChannelDefaults {
             http,
             slack,
@@ -207,6 +209,16 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
     global
 }
 
+/// Zero, which Alertmanager takes, ends every alert from outside that names no end as it comes in.
+fn resolve_timeout(fields: &mut Fields<'_>) -> Duration {
+    let timeout = fields.duration("resolve_timeout").unwrap_or(RESOLVE_TIMEOUT);
+    if timeout.is_zero() {
+        let message = "with a `resolve_timeout` of zero, alerts from outside that name no end never fire";
+        fields.reader().warning("config/zero", &fields.key_span("resolve_timeout"), message);
+    }
+    timeout
+}
+
 fn external_url(fields: &mut Fields<'_>) -> String {
     let url = fields.text_or("external_url", "");
     let url = fields.reader().expand(&url, &fields.key_span("external_url")).unwrap_or_default();
@@ -219,7 +231,8 @@ fn external_url(fields: &mut Fields<'_>) -> String {
 fn patterns(fields: &mut Fields<'_>, name: &'static str) -> Vec<Pattern> {
     let reader = fields.reader();
     let texts = fields.texts(name).unwrap_or_default();
-    let pattern = |(glob, node): (String, &Node)| Pattern { glob: reader.resolve(&glob), span: node.span.clone() };
+    let pattern =
+        |(glob, node): (String, &Node)| Pattern { glob: reader.resolve(&glob, &node.span), span: node.span.clone() };
     texts.into_iter().map(pattern).collect()
 }
 

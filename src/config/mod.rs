@@ -1,11 +1,13 @@
 //! YAML -> tree -> compiled plan. Nothing here touches a disk: files come through [`Files`].
 
 mod access;
+mod alertmanager;
 mod check;
 mod document;
 mod expression;
 mod format;
 mod http;
+mod include;
 mod inhibit_rules;
 mod jobs;
 mod lint_policy;

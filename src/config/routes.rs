@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deliver::Receiver;
-use crate::model::{Labels, MatchOp, Matcher, format_duration, nearest};
+use crate::model::{Labels, MatchOp, Matcher, format_duration, is_label_name, nearest};
 use crate::route::{GroupBy, NotifyPolicy, Route, TimeInterval};
 
 use super::matchers::parse_matchers;
@@ -111,7 +111,9 @@ impl Tree<'_> {
                 self.reader.error("config/limit", &child.span, format!("more than {ROUTES_MAX} routes"));
                 break;
             }
-            if let Some(fields) = self.reader.fields(child, "a route") {
+            if matches!(child.kind, NodeKind::Null) {
+                self.reader.error("yaml/wrong-type", &child.span, "expected a route, found nothing");
+            } else if let Some(fields) = self.reader.fields(child, "a route") {
                 route.routes.push(self.route(fields, &route));
             }
         }
@@ -155,21 +157,22 @@ pub(super) fn known_intervals(fields: &mut Fields<'_>, name: &'static str, inter
 }
 
 fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {
+    fields.take("group_by")?;
     let names = fields.texts("group_by")?;
     let reader = fields.reader();
     let mut kept: Vec<String> = Vec::new();
     for (name, node) in &names {
         if name.is_empty() {
             reader.error("config/label-name", &node.span, "a label name must not be empty");
-        } else if name == "..." && names.len() > 1 {
+        } else if name == "..." && names.iter().any(|(other, _)| other != "...") {
             reader.error(
                 "config/group-by",
                 &node.span,
                 "`...` stands for all labels; nothing else may stand beside it",
             );
-        } else if kept.contains(name) {
+        } else if kept.contains(name) && name != "..." {
             reader.error("config/duplicate", &node.span, format!("`{}` is given twice", shorten(name)));
-        } else {
+        } else if !kept.contains(name) {
             kept.push(name.clone());
         }
     }
@@ -188,8 +191,21 @@ pub(super) fn matchers_in(fields: &mut Fields<'_>, [equal, regex, texts]: [&'sta
     for (name, op) in [(equal, MatchOp::Equal), (regex, MatchOp::Regex)] {
         let Some(node) = fields.take(name) else { continue };
         for entry in reader.entries(node, "labels and their values") {
-            let Some(value) = reader.scalar(&entry.value, "a text") else { continue };
-            match Matcher::new(entry.key.as_str(), op, value.text.as_str()) {
+            if !is_label_name(&entry.key) {
+                let message = format!("`{}` is no label name", shorten(&entry.key));
+                let hint = format!("`{texts}` takes names of any characters, in quotes");
+                reader.error_hint("config/label-name", &entry.key_span, message, Some(hint));
+                continue;
+            }
+            let value = match &entry.value.kind {
+                // As Alertmanager has it: no value is the empty one, and no expression is none.
+                NodeKind::Null if op == MatchOp::Equal => "",
+                _ => match reader.scalar(&entry.value, "a text") {
+                    Some(value) => value.text.as_str(),
+                    None => continue,
+                },
+            };
+            match Matcher::new(entry.key.as_str(), op, value) {
                 Ok(matcher) => matchers.push(matcher),
                 Err(error) => reader.error("config/regex", &entry.value.span, error.to_string()),
             }

@@ -210,7 +210,8 @@ fn minute_of_day(text: &str) -> Option<u16> {
 pub(super) fn zone(fields: &mut Fields<'_>) -> TimeZone {
     let Some(name) = fields.text("location").filter(|name| !name.is_empty()) else { return TimeZone::UTC };
     let zone = match name.as_str() {
-        "Local" => TimeZone::try_system(),
+        // A machine that does not say where it is runs by UTC.
+        "Local" => Ok(TimeZone::system()),
         "UTC" => Ok(TimeZone::UTC),
         name => TimeZone::get(name),
     };

@@ -36,4 +36,6 @@ pub struct Plan {
     pub resolve_timeout: Duration,
     /// The main file as it is written, without its secrets; for people.
     pub written: Arc<str>,
+    /// The same as Alertmanager's tools read it: routes, receivers and what belongs to them.
+    pub as_alertmanager: Arc<str>,
 }

@@ -153,13 +153,16 @@ fn slice<'d>(all: &[Value<'d>]) -> Result<Value<'d>, TemplateError> {
         Value::List(list) => list.items.len(),
         other => return Err(TemplateError::new(format!("can't slice item of type {}", other.type_name()))),
     };
-    if bounds.len() > 2 {
+    let indexes_max = if all[0].as_text().is_some() { 2 } else { 3 };
+    if bounds.len() > indexes_max {
         return Err(TemplateError::new("too many slice indexes"));
     }
     let start = bounds.first().copied().unwrap_or(0);
     let end = bounds.get(1).copied().unwrap_or(length as i64);
+    // The third bounds how far the result may be extended, which nothing here can do.
+    let most = bounds.get(2).map_or(length, |most| usize::try_from(*most).unwrap_or(0).min(length));
     let range =
-        usize::try_from(start).ok().zip(usize::try_from(end).ok()).filter(|(from, to)| from <= to && *to <= length);
+        usize::try_from(start).ok().zip(usize::try_from(end).ok()).filter(|(from, to)| from <= to && *to <= most);
     let Some((from, to)) = range else {
         return Err(TemplateError::new(format!("slice bounds out of range: {start}:{end} of {length}")));
     };

@@ -218,6 +218,8 @@ impl HtmlWriter {
             Content::Script(None)
         } else if local == "style" {
             Content::Style
+        } else if local == "srcdoc" {
+            Content::Plain
         } else if URL_ATTRIBUTES.contains(&local) || ["src", "uri", "url"].iter().any(|part| local.contains(part)) {
             Content::Url(UrlPart::Start)
         } else {
@@ -298,13 +300,13 @@ fn contained(content: Content, value: &Value<'_>, text: &str) -> Result<String, 
             _ => text.to_owned(),
         },
         Content::Url(UrlPart::Query) if matches!(value, Value::SafeUrl(_)) => normalized_url(text),
-        Content::Url(UrlPart::Query) => gotmpl::url_encode(text).replace('+', "%20"),
+        Content::Url(UrlPart::Query) => query_part(text),
         Content::Url(UrlPart::Start) if !matches!(value, Value::SafeUrl(_)) && !is_safe_url(text) => {
             format!("#{REFUSED}")
         }
         Content::Url(_) => normalized_url(text),
         Content::Style => {
-            let safe = text.chars().all(|character| character.is_alphanumeric() || " #.,%-_+!".contains(character));
+            let safe = text.chars().all(|character| character.is_alphanumeric() || " #.,:%-_+!".contains(character));
             let lower = text.to_lowercase();
             let risky = lower.contains("expression") || lower.contains("mozbinding") || lower.contains("--");
             if safe && !risky { text.to_owned() } else { REFUSED.to_owned() }
@@ -338,6 +340,21 @@ fn in_script_text(text: &str) -> String {
         }
     }
     out
+}
+
+/// The text as a part of a URL's query.
+fn query_part(text: &str) -> String {
+    let mut digits = 0;
+    let lower = |character: char| {
+        let is_digit = std::mem::take(&mut digits);
+        match character {
+            '%' => digits = 2,
+            _ if is_digit > 0 => digits = is_digit - 1,
+            _ => {}
+        }
+        if is_digit > 0 { character.to_ascii_lowercase() } else { character }
+    };
+    gotmpl::url_encode(text).replace('+', "%20").chars().map(lower).collect()
 }
 
 /// Whether the URL has no scheme, or one that only shows or writes to somebody.
@@ -437,7 +454,7 @@ mod tests {
             ("<a href=\"", " JaVaScRiPt:alert(1)", "#ZgotmplZ"),
             ("<a href=\"", "http://x/a b?c=d&e=\"", "http://x/a%20b?c=d&amp;e=%22"),
             ("<a href=\"", "/a/b:c", "/a/b:c"),
-            ("<a href=\"/s?q=", "a&b=c d", "a%26b%3Dc%20d"),
+            ("<a href=\"/s?q=", "a&b=c d", "a%26b%3dc%20d"),
             ("<a href=\"/s/", "javascript:x", "javascript:x"),
             ("<div style=\"color: ", "red", "red"),
             ("<div style=\"color: ", "expression(alert(1))", "ZgotmplZ"),

@@ -154,9 +154,13 @@ impl<'a, 'd> Printer<'a, 'd> {
 /// One value under one verb.
 fn formatted(value: &Value<'_>, verb: char, spec: &Spec) -> Result<String, TemplateError> {
     if verb == 'T' {
-        return Ok(padded(value.type_name(), spec));
+        let name = if let Value::Nil = value { "<nil>" } else { value.type_name() };
+        return Ok(padded(name, spec));
     }
     match value {
+        Value::Text(text) | Value::SafeHtml(text) | Value::SafeUrl(text) if verb == 'v' && spec.sharp => {
+            Ok(text_verb(text, 'q', &Spec { sharp: false, ..*spec }).unwrap_or_default())
+        }
         Value::Nil if verb == 'v' => Ok(padded("<nil>", spec)),
         Value::Nil => Ok(format!("%!{verb}(<nil>)")),
         Value::Duration(_) | Value::Named(..) | Value::Time(_) if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') => {

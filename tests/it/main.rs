@@ -15,6 +15,7 @@ mod promql;
 #[cfg(feature = "shell")]
 mod query;
 mod rehearsal;
+mod scenarios;
 mod templates;
 mod tidy;
 mod traces;

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
 from stories import (
-    chatting, differing, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, scraping,
-    silencing)
+    chatting, differing, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing,
+    scraping, silencing, templating)
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -35,6 +35,9 @@ STORIES = (
     restarting.samples_that_were_accepted_survive_a_kill,
     silencing.amtool_speaks_to_watchbell,
     silencing.amtool_asks_for_the_configuration,
+    routing.amtool_reads_the_routes,
+    routing.amtool_judges_as_was_recorded,
+    templating.amtool_renders_as_was_recorded,
     hostile.hostile_bodies,
     hostile.hostile_targets,
     operated.endpoints,

@@ -85,12 +85,18 @@ fn authorization(reader: &Reader<'_>, node: &Node) -> Option<(String, Secret)> {
     if scheme.eq_ignore_ascii_case("basic") {
         fields.error_at("type", "config/authorization", "for basic authentication use `basic_auth`");
     }
+    let given = fields.take("credentials").is_some() || fields.take("credentials_file").is_some();
     let credentials = fields.secret("credentials", "credentials_file");
-    if credentials.is_none() {
-        fields.missing("credentials");
+    if !given {
+        reader.warning("config/authorization", fields.span(), "`authorization` has no `credentials`");
     }
     fields.finish();
-    credentials.map(|secret| (scheme, secret))
+    match (credentials, given) {
+        (Some(secret), _) => Some((scheme, secret)),
+        // The scheme alone, as Alertmanager sends it.
+        (None, false) => Some((scheme, Secret::Value(String::new()))),
+        (None, true) => None,
+    }
 }
 
 /// Notes an error unless the key of `entry` can be a header's name.
@@ -120,8 +126,8 @@ fn headers(reader: &Reader<'_>, node: &Node) -> Vec<(String, Secret)> {
                 headers.extend(value.map(|value| (entry.key.clone(), Secret::Value(value))));
             }
         }
-        for (path, _) in fields.texts("files").unwrap_or_default() {
-            headers.push((entry.key.clone(), Secret::File(reader.resolve(&path))));
+        for (path, node) in fields.texts("files").unwrap_or_default() {
+            headers.push((entry.key.clone(), Secret::File(reader.resolve(&path, &node.span))));
         }
         fields.finish();
     }

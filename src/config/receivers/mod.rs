@@ -195,20 +195,31 @@ fn webhook_url(fields: &mut Fields<'_>, default: Option<&Secret>) -> Option<Secr
 }
 
 /// The address `name`, or `default`; begins with `http://` or `https://`.
-fn address_or(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
+pub(super) fn address_or(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
     let url = fields.text(name).filter(|url| !url.is_empty()).unwrap_or_else(|| default.to_owned());
     check_url(fields, name, Some(&Secret::Value(url.clone())));
     url
 }
 
-/// Notes an error unless the secret address, where it is given as value, begins with `http://` or `https://`.
+/// Notes an error unless the secret address, where it is given as value, begins with `http://` or `https://` and a host.
 fn check_url(fields: &Fields<'_>, name: &str, url: Option<&Secret>) {
     if let Some(Secret::Value(url)) = url
         && !url.is_empty()
-        && !["http://", "https://", "{{"].iter().any(|start| url.starts_with(start))
+        && !url.starts_with("{{")
     {
-        let message = format!("`{name}` must begin with `http://` or `https://`");
-        fields.error_at(name, "config/url", message);
+        check_address(fields, name, url);
+    }
+}
+
+fn check_address(fields: &Fields<'_>, name: &str, url: &str) {
+    match url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) {
+        None => {
+            fields.error_at(name, "config/url", format!("`{name}` must begin with `http://` or `https://`"));
+        }
+        Some(rest) if rest.is_empty() || rest.starts_with(['/', '?', '#']) => {
+            fields.error_at(name, "config/url", format!("`{name}` names no host"));
+        }
+        Some(_) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use crate::deliver::{
     Channel, SLACK_BLOCKS_MAX, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
 };
 
-use super::{ChannelDefaults, Fields, Node, NodeKind, Reader, check_url, connection, timeout};
+use super::{ChannelDefaults, Fields, Node, NodeKind, Reader, address_or, check_url, connection, timeout};
 
 /// The method that posts a message for an app.
 const APP_URL: &str = "https://slack.com/api/chat.postMessage";
@@ -22,7 +22,7 @@ pub(in crate::config) fn slack_defaults(fields: &mut Fields<'_>) -> SlackDefault
     let defaults = SlackDefaults {
         api_url: fields.secret("slack_api_url", "slack_api_url_file"),
         app_token: fields.secret("slack_app_token", "slack_app_token_file"),
-        app_url: fields.text_or("slack_app_url", APP_URL),
+        app_url: address_or(fields, "slack_app_url", APP_URL),
     };
     check_url(fields, "slack_api_url", defaults.api_url.as_ref());
     if defaults.api_url.is_some() && defaults.app_token.is_some() {
@@ -84,7 +84,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
 fn target(fields: &mut Fields<'_>, defaults: &SlackDefaults) -> Option<SlackTarget> {
     let api_url = fields.secret("api_url", "api_url_file");
     let app_token = fields.secret("app_token", "app_token_file");
-    let app_url = fields.text("app_url").unwrap_or_else(|| defaults.app_url.clone());
+    let app_url = address_or(fields, "app_url", &defaults.app_url);
     check_url(fields, "api_url", api_url.as_ref());
     match (api_url, app_token) {
         (Some(_), Some(_)) => {

@@ -300,7 +300,7 @@ fn files_that_are_not_there() {
     1 | rule_files: [gone.yml, 'none/*.yml', 'a[']
       |                                      ^^^^
 
-    error[file/unreadable]: there is no such file
+    warning[file/no-match]: there is no such file
      --> watchbell.yml:2:13
       |
     2 | templates: [x.tmpl]

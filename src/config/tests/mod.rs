@@ -5,6 +5,7 @@ mod conformance;
 mod hostile;
 mod http;
 mod incidents;
+mod including;
 mod main_files;
 mod muting;
 mod noise;
@@ -12,6 +13,7 @@ mod paging;
 mod rule_files;
 mod slack_mail_webhook;
 mod spans;
+mod verdicts;
 
 use super::*;
 use crate::model::{Diagnostic, render_text};

@@ -86,7 +86,8 @@ impl<'r> Fields<'r> {
 
     /// The path of a file, as seen from the folder of this one.
     pub(in crate::config) fn path(&mut self, name: &'static str) -> Option<String> {
-        self.text(name).filter(|path| !path.is_empty()).map(|path| self.reader.resolve(&path))
+        let path = self.text(name).filter(|path| !path.is_empty())?;
+        Some(self.reader.resolve(&path, &self.key_span(name)))
     }
 
     /// A text that must be there and not be empty.

@@ -16,9 +16,11 @@ use super::{Entry, Fields, Node, NodeKind, Scalar, file_range};
 /// How many problems of one severity are told of one file.
 pub(in crate::config) const PROBLEMS_MAX: usize = 100;
 
-/// One file while it is read: its problems so far and the secrets that must not show in them.
+/// One file while it is read, with the files that it includes: the problems so far and the secrets that must not show in
+/// them. The bytes of all are numbered through, each file after the one before.
 pub(in crate::config) struct Reader<'e> {
-    file: Arc<SourceFile>,
+    /// Each with the number of its first byte.
+    files: Vec<(usize, Arc<SourceFile>)>,
     environment: &'e dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<Diagnostic>>,
     /// How many problems there were beyond those that are told.
@@ -34,7 +36,29 @@ impl<'e> Reader<'e> {
     pub(in crate::config) fn new(file: &Arc<SourceFile>, environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
         let (problems, secrets, templates) = (RefCell::default(), RefCell::default(), RefCell::default());
         let further = Cell::new(0);
-        Reader { file: Arc::clone(file), environment, problems, further, secrets, templates, shows_all: false }
+        let files = vec![(0, Arc::clone(file))];
+        Reader { files, environment, problems, further, secrets, templates, shows_all: false }
+    }
+
+    /// Takes a further file up; returns what its bytes are counted from.
+    pub(in crate::config) fn include(&mut self, file: &Arc<SourceFile>) -> usize {
+        // One apart, so that the end of one is not the beginning of the next.
+        let base = self.files.last().map_or(0, |(base, last)| base + last.text.len() + 1);
+        self.files.push((base, Arc::clone(file)));
+        base
+    }
+
+    /// The file that holds the byte `at`, and what its bytes are counted from.
+    fn file(&self, at: usize) -> (usize, &Arc<SourceFile>) {
+        let index = self.files.partition_point(|(base, _)| *base <= at).saturating_sub(1);
+        let (base, file) = &self.files[index];
+        (*base, file)
+    }
+
+    /// A problem at `span`.
+    fn place(&self, problem: Diagnostic, span: &Range<usize>) -> Diagnostic {
+        let (base, file) = self.file(span.start);
+        problem.at(file, span.start - base..span.end.max(span.start) - base)
     }
 
     /// A reader of a file that has no place for secrets, so that excerpts show every line as it is.
@@ -42,9 +66,9 @@ impl<'e> Reader<'e> {
         Reader { shows_all: true, ..Reader::new(file, &|_| None) }
     }
 
-    /// `path` as seen from the folder of the file.
-    pub(in crate::config) fn resolve(&self, path: &str) -> String {
-        beside(&self.file.path, path)
+    /// `path` as seen from the folder of the file that says it at `span`.
+    pub(in crate::config) fn resolve(&self, path: &str, span: &Range<usize>) -> String {
+        beside(&self.file(span.start).1.path, path)
     }
 
     /// The texts noted as templates since the last call.
@@ -54,35 +78,70 @@ impl<'e> Reader<'e> {
 
     /// The problems found, with secrets blanked in the excerpts.
     pub(in crate::config) fn finish(self) -> Vec<Diagnostic> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.range.start));
+        let mut problems = self.problems.take();
+        let number = |path: &str| self.files.iter().position(|(_, file)| file.path == path);
+        problems.sort_by_key(|problem| problem.place.as_ref().map(|at| (number(&at.file.path), at.range.start)));
         if self.further.get() > 0 {
-            let message = format!("{}: {} further problems are not shown", self.file.path, self.further.get());
+            let path = &self.files[0].1.path;
+            let message = format!("{path}: {} further problems are not shown", self.further.get());
             problems.push(Diagnostic::warning("yaml/limit", message));
         }
-        let secrets = if self.shows_all { Vec::new() } else { self.secrets.into_inner() };
-        if !problems.is_empty() && !secrets.is_empty() {
-            let blanked = SourceFile::new(self.file.path.as_str(), blank(&self.file.text, &secrets));
-            for place in problems.iter_mut().filter_map(|problem| problem.place.as_mut()) {
-                place.file = Arc::clone(&blanked);
+        let blanked: Vec<Arc<SourceFile>> = match self.shows_all || problems.is_empty() {
+            true => Vec::new(),
+            false => (0..self.files.len()).map(|index| self.blanked(index)).collect(),
+        };
+        for place in problems.iter_mut().filter_map(|problem| problem.place.as_mut()) {
+            if let Some(file) = blanked.iter().find(|file| file.path == place.file.path) {
+                place.file = Arc::clone(file);
             }
         }
         problems
     }
 
-    /// The file with `<secret>` in place of each secret.
-    pub(in crate::config) fn shown_text(&self) -> String {
-        let mut secrets = self.secrets.borrow().clone();
-        secrets.sort_by_key(|span| (span.start, span.end));
-        let (mut shown, mut at) = (String::with_capacity(self.file.text.len()), 0);
-        for span in secrets {
-            if span.start >= at {
-                shown.push_str(self.file.text.get(at..span.start).unwrap_or_default());
-                shown.push_str("<secret>");
-            }
-            at = at.max(span.end);
+    /// The secrets of the file `index`, as its own bytes, sorted.
+    fn secrets_of(&self, index: usize) -> Vec<Range<usize>> {
+        let (base, file) = &self.files[index];
+        let within = base..&(base + file.text.len());
+        let secrets = self.secrets.borrow();
+        let own = secrets.iter().filter(|span| within.contains(&&span.start));
+        let mut own: Vec<Range<usize>> = own.map(|span| span.start - base..span.end - base).collect();
+        own.sort_by_key(|span| (span.start, span.end));
+        own
+    }
+
+    fn blanked(&self, index: usize) -> Arc<SourceFile> {
+        let file = &self.files[index].1;
+        match self.secrets_of(index).as_slice() {
+            [] => Arc::clone(file),
+            secrets => SourceFile::new(file.path.as_str(), blank(&file.text, secrets)),
         }
-        shown.push_str(self.file.text.get(at..).unwrap_or_default());
+    }
+
+    /// Whether the text of `node` was taken for a secret.
+    pub(in crate::config) fn is_hidden(&self, node: &Node) -> bool {
+        self.secrets.borrow().contains(&node.span)
+    }
+
+    /// The files with `<secret>` in place of each secret, one after the other.
+    pub(in crate::config) fn shown_text(&self) -> String {
+        let mut shown = String::new();
+        for (index, (_, file)) in self.files.iter().enumerate() {
+            if index > 0 {
+                shown.push_str(&format!("# {}\n", file.path));
+            }
+            let mut at = 0;
+            for span in self.secrets_of(index) {
+                if span.start >= at {
+                    shown.push_str(file.text.get(at..span.start).unwrap_or_default());
+                    shown.push_str("<secret>");
+                }
+                at = at.max(span.end);
+            }
+            shown.push_str(file.text.get(at..).unwrap_or_default());
+            if !shown.ends_with('\n') && index + 1 < self.files.len() {
+                shown.push('\n');
+            }
+        }
         shown
     }
 
@@ -98,7 +157,7 @@ impl<'e> Reader<'e> {
 
     /// Notes an error at `span`.
     pub(in crate::config) fn error(&self, id: &'static str, span: &Range<usize>, message: impl Into<String>) {
-        self.report(Diagnostic::error(id, message).at(&self.file, span.clone()));
+        self.report(self.place(Diagnostic::error(id, message), span));
     }
 
     /// Notes an error at `span` with a way to mend it.
@@ -109,7 +168,7 @@ impl<'e> Reader<'e> {
         message: impl Into<String>,
         hint: Option<impl Into<String>>,
     ) {
-        let problem = Diagnostic::error(id, message).at(&self.file, span.clone());
+        let problem = self.place(Diagnostic::error(id, message), span);
         self.report(match hint {
             Some(hint) => problem.hint(hint),
             None => problem,
@@ -118,18 +177,29 @@ impl<'e> Reader<'e> {
 
     /// Notes a warning at `span`.
     pub(in crate::config) fn warning(&self, id: &'static str, span: &Range<usize>, message: impl Into<String>) {
-        self.report(Diagnostic::warning(id, message).at(&self.file, span.clone()));
+        self.report(self.place(Diagnostic::warning(id, message), span));
     }
 
     /// The line, from 1, of `span`.
     pub(in crate::config) fn line(&self, span: &Range<usize>) -> usize {
-        self.file.line_column(span.start).0
+        let (base, file) = self.file(span.start);
+        file.line_column(span.start - base).0
+    }
+
+    /// `file:line` of `span`.
+    pub(in crate::config) fn file_line(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.file(span.start).1.path, self.line(span))
     }
 
     /// Where the bytes `value` of the scalar `node` stand in the file.
     pub(in crate::config) fn inside(&self, node: &Node, value: Range<usize>) -> Range<usize> {
         match &node.kind {
-            NodeKind::Scalar(scalar) => file_range(&self.file.text, &node.span, scalar, &value),
+            NodeKind::Scalar(scalar) => {
+                let (base, file) = self.file(node.span.start);
+                let own = node.span.start - base..node.span.end - base;
+                let range = file_range(&file.text, &own, scalar, &value);
+                range.start + base..range.end + base
+            }
             _ => node.span.clone(),
         }
     }

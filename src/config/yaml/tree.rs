@@ -52,6 +52,13 @@ pub(in crate::config) struct Scalar {
     pub(in crate::config) style: ScalarStyle,
 }
 
+impl Scalar {
+    /// Whether it stands without quotes on one line.
+    pub(in crate::config) fn is_plain(&self) -> bool {
+        self.style == ScalarStyle::Plain && !self.text.contains('\n')
+    }
+}
+
 /// A key and its value.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Entry {

@@ -9,8 +9,8 @@ use super::{App, moment, stopping};
 
 /// What runs, by which configuration; alone, without a cluster.
 pub(super) async fn status(State(app): State<App>) -> Response {
-    let written = match app.decider.read(|engine| engine.plan().written.clone()).await {
-        Ok(written) => written,
+    let plan = match app.decider.read(|engine| engine.plan().clone()).await {
+        Ok(plan) => plan,
         Err(error) => return stopping(&error),
     };
     Json(json!({
@@ -23,7 +23,8 @@ pub(super) async fn status(State(app): State<App>) -> Response {
             "buildDate": "",
             "goVersion": "",
         },
-        "config": { "original": &*written },
+        // amtool reads the first; the second is the whole.
+        "config": { "original": &*plan.as_alertmanager, "written": &*plan.written },
         "uptime": moment(app.started_at),
     }))
     .into_response()
