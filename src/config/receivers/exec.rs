@@ -11,6 +11,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         let message = "a receiver may not run commands unless that is allowed";
         reader.error_hint("config/exec", fields.span(), message, hint);
     }
+    let at = fields.key_span("command");
     let command = fields.need_text("command");
     let mut env = std::collections::BTreeMap::new();
     if let Some(node) = fields.take("env") {
@@ -31,9 +32,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         max_alerts: fields.count("max_alerts").unwrap_or(0),
         timeout: timeout(fields),
         // A name alone is looked up in `PATH`; a path is one of this folder.
-        command: command.map(|command| {
-            if command.contains('/') { reader.resolve(&command, &fields.key_span("command")) } else { command }
-        })?,
+        command: command.map(|command| if command.contains('/') { reader.resolve(&command, &at) } else { command })?,
     };
     Some(Channel::Exec(Box::new(config)))
 }
