@@ -132,7 +132,9 @@ impl Tokens {
         hidden: &mut Hidden,
     ) -> Result<Token, HttpClientError> {
         let OAuth2Config { tls, proxy, .. } = &self.config;
-        let http = HttpConfig { tls: tls.clone(), proxy: proxy.clone(), ..HttpConfig::default() };
+        // Nobody but the server that is configured gets the credentials, which may be in the body.
+        let follow_redirects = false;
+        let http = HttpConfig { tls: tls.clone(), proxy: proxy.clone(), follow_redirects, ..HttpConfig::default() };
         let client = client(&http, TOKEN_TIMEOUT).await?;
         let fetched = self.clock.start();
         let (mut status, mut body) = self.ask(&client, client_secret, *in_form, hidden).await?;
@@ -146,7 +148,7 @@ impl Tokens {
         }
         let granted = serde_json::from_slice::<Granted>(&body).ok().filter(|granted| !granted.access_token.is_empty());
         let Some(granted) = granted.filter(|_| status.is_success()) else {
-            return Err(HttpClientError::Token(hidden.redact(&refusal(status, &body))));
+            return Err(HttpClientError::Token(refusal(status, &body, hidden)));
         };
         let seconds = match &granted.expires_in {
             serde_json::Value::String(text) => text.parse().ok(),
@@ -175,6 +177,7 @@ impl Tokens {
         }
         for (name, value) in &config.endpoint_params {
             let value = reveal(value).await?;
+            hidden.add(&value);
             form.retain(|(known, _)| known != name || known != "grant_type");
             form.push((name.clone(), value));
         }
@@ -213,9 +216,10 @@ fn scheme(token_type: &str) -> &str {
 }
 
 /// Why there is no token. Of the answer only its reason is quoted: the rest may be anything.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
+fn refusal(status: StatusCode, body: &[u8], hidden: &Hidden) -> String {
     let Refused { error, error_description } = serde_json::from_slice(body).unwrap_or_default();
-    let reason: String = [error, error_description].join(" ").trim().chars().take(REASON_LENGTH_MAX).collect();
+    let reason = hidden.redact(&[error, error_description].join(" "));
+    let reason: String = reason.trim().chars().take(REASON_LENGTH_MAX).collect();
     let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match (status.is_success(), reason.is_empty()) {
         (true, true) => format!("the answer {status} holds no token"),
@@ -391,6 +395,35 @@ mod tests {
             assert_eq!(ask(address, &config(address), 1, &mut Hidden::default()).await, [expected]);
             assert!(log.lock().expect("not poisoned").iter().all(|line| line.starts_with("/token")));
         }
+    }
+
+    #[tokio::test]
+    async fn secret_parameters_do_not_show() {
+        let (address, _) = server(|_, _, _, _| {
+            let padding = "x".repeat(REASON_LENGTH_MAX - "invalid_grant ".len() - 6);
+            (400, format!(r#"{{"error":"invalid_grant","error_description":"{padding}hunter2 is no password"}}"#))
+        })
+        .await;
+        let mut config = config(address);
+        if let Some(oauth2) = &mut config.oauth2 {
+            oauth2.endpoint_params = vec![("password".into(), Secret::Value("hunter2".into()))];
+        }
+        let answers = ask(address, &config, 1, &mut Hidden::default()).await;
+        assert!(!answers[0].contains("hunte"), "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn credentials_are_not_sent_on() {
+        let (other, told) = server(|n, _, _, _| granted(n, "3600")).await;
+        let app = Router::new().fallback(move || async move {
+            (StatusCode::TEMPORARY_REDIRECT, [("Location", format!("http://{other}/token"))])
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let answers = ask(address, &config(address), 1, &mut Hidden::default()).await;
+        assert_eq!(answers, ["true: oauth2: no token: 307 Temporary Redirect"]);
+        assert!(told.lock().expect("not poisoned").is_empty());
     }
 
     #[tokio::test]

@@ -10,6 +10,9 @@ const SECRET_FILE_SIZE_MAX: u64 = 64 << 10;
 /// Texts shorter than this are not searched for: hiding every `a` hides nothing and ruins the message.
 const HIDDEN_LENGTH_MIN: usize = 4;
 
+/// A part of an address's path that is as long as this, in bytes, may be a token by itself.
+const TOKEN_LENGTH_MIN: usize = 20;
+
 /// A file of the configuration that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -68,13 +71,13 @@ pub(crate) struct Hidden(Vec<String>);
 impl Hidden {
     /// Hides `text` from now on; longer texts are hidden first, whatever the order of the calls.
     pub(crate) fn add(&mut self, text: &str) {
-        if text.len() >= HIDDEN_LENGTH_MIN {
+        if text.len() >= HIDDEN_LENGTH_MIN && !self.0.iter().any(|known| known == text) {
             let at = self.0.partition_point(|known| known.len() > text.len());
             self.0.insert(at, text.to_owned());
         }
     }
 
-    /// Hides an address: as a whole, and its path and query, by which incoming webhooks are authorised.
+    /// Hides an address: as a whole, and its path and query with their parts, by which incoming webhooks are authorised.
     pub(crate) fn add_url(&mut self, url: &str) {
         self.add(url);
         let Some((_, rest)) = url.split_once("://") else { return };
@@ -86,10 +89,12 @@ impl Hidden {
             }
         }
         self.add(path);
-        if let Some((path, query)) = path.split_once('?') {
-            self.add(path);
-            self.add(query);
-        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        self.add(path);
+        self.add(query);
+        let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1)).filter(|value| *value != "true");
+        let parts = path.split('/').filter(|part| part.len() >= TOKEN_LENGTH_MIN);
+        parts.chain(values).for_each(|secret| self.add(secret));
     }
 
     /// `text` with every hidden text replaced by `<secret>`.
@@ -115,6 +120,19 @@ mod tests {
             ("bad https://user:pass1@hooks.example.org/services/T0/B0/xyz?key=12345!", "bad <secret>!"),
             ("key=12345 pass1", "<secret> <secret>"),
             ("hooks.example.org", "hooks.example.org"),
+        ] {
+            assert_eq!(hidden.redact(text), shown);
+        }
+    }
+
+    #[test]
+    fn hides_the_long_parts_of_an_address() {
+        let mut hidden = Hidden::default();
+        hidden.add_url("https://hooks.example.org/services/T0/0123456789abcdefghij?wait=true&key=s3cretkey");
+        for (text, shown) in [
+            ("no token 0123456789abcdefghij", "no token <secret>"),
+            ("the key s3cretkey is wrong", "the key <secret> is wrong"),
+            ("services wait, true", "services wait, true"),
         ] {
             assert_eq!(hidden.redact(text), shown);
         }

@@ -194,24 +194,36 @@ fn webhook_url(fields: &mut Fields<'_>, default: Option<&Secret>) -> Option<Secr
     url
 }
 
-/// The address `name`, or `default`; begins with `http://` or `https://`.
+/// The address `name`, or `default`; begins with `http://` or `https://`. One with a password in it does not show.
 pub(super) fn address_or(fields: &mut Fields<'_>, name: &'static str, default: &str) -> String {
     let url = fields.text(name).filter(|url| !url.is_empty()).unwrap_or_else(|| default.to_owned());
-    check_url(fields, name, Some(&Secret::Value(url.clone())));
+    if let Some(node) = fields.take(name)
+        && has_user_info(&url)
+    {
+        fields.reader().hide(node);
+    }
+    check_address(fields, name, &url);
     url
 }
 
-/// Notes an error unless the secret address, where it is given as value, begins with `http://` or `https://` and a host.
+/// Whether a name or password stands before the host.
+fn has_user_info(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().is_some_and(|host| host.contains('@'))
+}
+
+/// As [`check_address`] for a secret address; one in a file is looked at when it is used.
 fn check_url(fields: &Fields<'_>, name: &str, url: Option<&Secret>) {
-    if let Some(Secret::Value(url)) = url
-        && !url.is_empty()
-        && !url.starts_with("{{")
-    {
+    if let Some(Secret::Value(url)) = url {
         check_address(fields, name, url);
     }
 }
 
+/// Notes an error unless the address, if there is one, begins with `http://` or `https://` and a host, or with a template.
 fn check_address(fields: &Fields<'_>, name: &str, url: &str) {
+    if url.is_empty() || url.starts_with("{{") {
+        return;
+    }
     match url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) {
         None => {
             fields.error_at(name, "config/url", format!("`{name}` must begin with `http://` or `https://`"));

@@ -1,10 +1,8 @@
 //! `ntfy_configs`.
 
-use std::collections::BTreeMap;
-
 use crate::deliver::{Channel, NtfyAction, NtfyActionKind, NtfyConfig};
 
-use super::{ChannelDefaults, Fields, Node, Reader, address_or, connection, secret_or, timeout};
+use super::{ChannelDefaults, Fields, Node, Reader, address_or, connection, secret_or, templates_by_name, timeout};
 
 /// The server unless the configuration says otherwise.
 const URL: &str = "https://ntfy.sh";
@@ -74,18 +72,15 @@ fn action(reader: &Reader<'_>, node: &Node) -> Option<NtfyAction> {
     for name in ["label", "url"] {
         fields.need_text(name);
     }
-    let mut headers = BTreeMap::new();
-    for entry in fields.take("headers").map(|node| reader.entries(node, "headers by name")).unwrap_or_default() {
-        reader.note_template(&entry.value);
-        if let Some(value) = reader.scalar(&entry.value, "a text") {
-            headers.insert(entry.key.clone(), value.text.clone());
-        }
+    // Headers are where such calls have their keys.
+    if let Some(node) = fields.take("headers") {
+        reader.hide(node);
     }
     let action = NtfyAction {
         label: fields.template_or("label", ""),
         url: fields.template_or("url", ""),
         method: fields.text_or("method", ""),
-        headers,
+        headers: templates_by_name(&mut fields, "headers"),
         body: fields.template_or("body", ""),
         clear: fields.flag("clear").unwrap_or(false),
         kind: kind.unwrap_or(NtfyActionKind::View),

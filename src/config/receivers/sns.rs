@@ -1,13 +1,13 @@
 //! `sns_configs`.
 
-use crate::deliver::{Channel, Secret, Sigv4Config, SnsConfig, SnsTarget};
+use crate::deliver::{Channel, Sigv4Config, SnsConfig, SnsTarget};
 
-use super::{ChannelDefaults, Fields, Node, Reader, check_url, connection, templates_by_name, timeout};
+use super::{ChannelDefaults, Fields, Node, Reader, check_address, connection, templates_by_name, timeout};
 
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
     let reader = fields.reader();
     let api_url = fields.template_or("api_url", "");
-    check_url(fields, "api_url", Some(&Secret::Value(api_url.clone())));
+    check_address(fields, "api_url", &api_url);
     let target = target(fields);
     let config = SnsConfig {
         api_url,

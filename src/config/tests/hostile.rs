@@ -125,6 +125,8 @@ fn secrets_never_show() {
         "global:\n  smtp_auth_password: |\n    hunter2\n   x\n",
         "receivers:\n- name: a\n  pagerduty_configs: [{routing_key: [hunter2]}]\nroute: {receiver: a}\n",
         "receivers:\n- name: a\n  pagerduty_configs: [{routing_key: 'hunter2${UNSET}'}]\nroute: {receiver: a}\n",
+        "receivers:\n- name: a\n  jira_configs: [{api_url: 'ftp://u:hunter2@jira', project: p, issue_type: t}]\nroute: {receiver: a}\n",
+        "receivers:\n- name: a\n  ntfy_configs: [{topic: t, actions: [{label: l, headers: {Authorization: hunter2}}]}]\nroute: {receiver: a}\n",
         "receivers:\n- name: a\n  telegram_configs: [{bot_token: hunter2}]\nroute: {receiver: a}\n",
         "scrape_configs:\n- {job_name: a, basic_auth: {password: hunter2, password_file: x}}\n",
         "scrape_configs:\n- {job_name: a, bearer_token: hunter2, oauth2: {client_secret: hunter2}}\n",

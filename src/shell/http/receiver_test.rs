@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
-use super::{Actor, App};
+use super::{App, Author};
 use crate::model::{AlertStatus, Labels};
 use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert, TrialOutcome};
 
@@ -39,7 +39,7 @@ fn firing() -> AlertStatus {
     AlertStatus::Firing
 }
 
-pub(super) async fn test(State(app): State<App>, actor: Actor, Path(name): Path<String>, body: Bytes) -> Response {
+pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Path<String>, body: Bytes) -> Response {
     let asked: Asked = match body.is_empty() {
         true => Asked::default(),
         false => match serde_json::from_slice(&body) {
@@ -56,7 +56,12 @@ pub(super) async fn test(State(app): State<App>, actor: Actor, Path(name): Path<
         is_resolved: status == AlertStatus::Resolved,
     };
     let alerts: Vec<TrialAlert> = asked.alerts.into_iter().map(alert).collect();
-    info!(%actor, receiver = name, "asked to test a receiver");
+    info!(actor = %author.actor, receiver = name, "asked to test a receiver");
+    if app.dispatch.has_receiver(&name)
+        && let Err(error) = app.decider.audit(author.audit("receiver.test", &name))
+    {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
+    }
     let Some(trials) = app.dispatch.try_out(&name, asked.integration, &alerts).await else {
         return refused(StatusCode::NOT_FOUND, &format!("there is no receiver `{name}`"));
     };
@@ -69,6 +74,10 @@ pub(super) async fn test(State(app): State<App>, actor: Actor, Path(name): Path<
 }
 
 fn refused(status: StatusCode, error: &str) -> Response {
-    let kind = if status == StatusCode::NOT_FOUND { "not_found" } else { "bad_data" };
+    let kind = match status {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "bad_data",
+    };
     (status, Json(json!({ "status": "error", "errorType": kind, "error": error }))).into_response()
 }

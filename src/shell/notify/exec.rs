@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::http::json;
-use super::text::{RenderError, Texts, cut, one_line};
+use super::text::{RenderError, Texts, cut, cut_bytes, one_line};
 use super::webhook::{self, WebhookPayload};
 use super::{Attempt, limit};
 use crate::deliver::{ExecConfig, Notification, Outcome};
@@ -21,8 +21,8 @@ const OUTPUT_SIZE_MAX: usize = 64 << 10;
 /// The greatest part of what it says that an error quotes, in characters.
 const EXCERPT_LENGTH_MAX: usize = 256;
 
-/// The greatest length of an argument or variable, in characters; the system takes 128 KiB.
-const ARGUMENT_LENGTH_MAX: usize = 32 << 10;
+/// The greatest size of an argument or variable, in bytes; the system takes 128 KiB, a variable's name and the end included.
+const ARGUMENT_SIZE_MAX: usize = 96 << 10;
 
 /// `EX_TEMPFAIL` of sysexits.h: try again later.
 const TRY_LATER: i32 = 75;
@@ -74,14 +74,20 @@ pub(super) fn render(
         env.push((name.clone(), texts.secret("env", value)?));
     }
     for (_, value) in &mut env {
-        *value = cut(value, ARGUMENT_LENGTH_MAX);
+        *value = taken(value);
     }
     let mut args = Vec::new();
     for argument in &config.args {
-        args.push(cut(&texts.exact("args", argument)?, ARGUMENT_LENGTH_MAX));
+        args.push(taken(&texts.exact("args", argument)?));
     }
     let payload = webhook::payload(config.max_alerts, webhook::VERSION, notification, data);
     Ok(Invocation { program: config.command.clone(), args, env, payload })
+}
+
+/// `text` as the system takes it for an argument or variable: not too long, and without the character that ends it, which
+/// a label may have in it.
+fn taken(text: &str) -> String {
+    cut_bytes(&text.replace('\0', "\u{fffd}"), ARGUMENT_SIZE_MAX)
 }
 
 pub(super) async fn send(config: &ExecConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
@@ -185,12 +191,12 @@ struct Said {
 impl Said {
     /// What it complained of; else what it said.
     fn text(&mut self) -> String {
-        let taken = |bytes: &mut std::sync::Mutex<Vec<u8>>| {
+        let line = |bytes: &mut std::sync::Mutex<Vec<u8>>| {
             let bytes = bytes.get_mut().map(std::mem::take).unwrap_or_default();
             one_line(&String::from_utf8_lossy(&bytes))
         };
-        let errors = taken(&mut self.err);
-        if errors.is_empty() { taken(&mut self.out) } else { errors }
+        let errors = line(&mut self.err);
+        if errors.is_empty() { line(&mut self.out) } else { errors }
     }
 }
 
@@ -309,6 +315,14 @@ mod tests {
             assert!(env.lines().any(|found| found == line), "{line}: {env}");
         }
         assert!(!env.contains("CARGO"), "{env}");
+    }
+
+    #[tokio::test]
+    async fn texts_that_the_system_does_not_take_are_made_to_fit() {
+        let mut config = shell("test \"$1\" = \"a\u{fffd}b\" && test -n \"$2$LONG\"");
+        config.args.extend(["-".to_owned(), "a\0b".to_owned(), "\u{1f514}".repeat(ARGUMENT_SIZE_MAX)]);
+        config.env.insert("LONG".into(), "\u{1f514}".repeat(ARGUMENT_SIZE_MAX));
+        assert_eq!(run(config).await, "delivered");
     }
 
     /// Whoever lives of the group holds the pipe open for writing, so that its reader sees no end.

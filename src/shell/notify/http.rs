@@ -43,6 +43,8 @@ struct ClientKey {
     proxy: ProxyConfig,
     oauth2: Option<Box<OAuth2Config>>,
     follow_redirects: bool,
+    /// Whether redirects to other hosts are not followed: requests carry keys in headers that would go with them.
+    stays_on_host: bool,
     enable_http2: bool,
 }
 
@@ -150,7 +152,8 @@ impl HttpSender {
         if post.secret_headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
             http = Cow::Owned(post.http.without_authorization());
         }
-        let client = self.client(&http).await.map_err(failed)?;
+        let stays_on_host = !post.secret_headers.is_empty() || !http.headers.is_empty();
+        let client = self.client(&http, stays_on_host).await.map_err(failed)?;
         let mut request = client.request(post.method, url).timeout(post.timeout);
         if let Some(content_type) = post.content_type {
             request = request.header(CONTENT_TYPE, content_type);
@@ -178,19 +181,26 @@ impl HttpSender {
     }
 
     /// A client as `config` says; kept until the files of its TLS settings change.
-    async fn client(&self, config: &HttpConfig) -> Result<HttpClient, HttpClientError> {
+    async fn client(&self, config: &HttpConfig, stays_on_host: bool) -> Result<HttpClient, HttpClientError> {
         let key = ClientKey {
             tls: config.tls.clone(),
             material: TlsMaterial::read(&config.tls).await?,
             proxy: config.proxy.clone(),
             oauth2: config.oauth2.clone(),
             follow_redirects: config.follow_redirects,
+            stays_on_host,
             enable_http2: config.enable_http2,
         };
         if let Some((_, client)) = self.lock().iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
         }
-        let redirects = if config.follow_redirects { Policy::custom(follow) } else { Policy::none() };
+        let redirects = match (config.follow_redirects, stays_on_host) {
+            (false, _) => Policy::none(),
+            (true, false) => Policy::custom(follow),
+            (true, true) => {
+                Policy::custom(|attempt| if is_same_host(&attempt) { follow(attempt) } else { attempt.stop() })
+            }
+        };
         let client = builder(config, &key.material)
             .await?
             .redirect(redirects)
@@ -219,6 +229,15 @@ fn follow(attempt: reqwest::redirect::Attempt<'_>) -> Action {
     if keeps_method && is_safe && attempt.previous().len() <= REDIRECTS_MAX { attempt.follow() } else { attempt.stop() }
 }
 
+/// Whether a redirect leads to the host that it comes from: to the same port, or from one scheme to the other.
+fn is_same_host(attempt: &reqwest::redirect::Attempt<'_>) -> bool {
+    let to = attempt.url();
+    attempt.previous().last().is_some_and(|from| {
+        let default_ports = from.port().is_none() && to.port().is_none();
+        from.host() == to.host() && (default_ports || from.port_or_known_default() == to.port_or_known_default())
+    })
+}
+
 async fn read(mut response: reqwest::Response, now: Timestamp) -> Answer {
     let (status, retry_after) = (response.status(), retry_after(response.headers(), now));
     let (body, complete) = read_up_to(&mut response, ANSWER_SIZE_MAX).await;
@@ -243,7 +262,8 @@ impl Answer {
         if is_transient || status.is_server_error() {
             Outcome::Retry { error, after: self.retry_after }
         } else if status.is_redirection() {
-            Outcome::Rejected { error: format!("{status}: not followed; a POST is sent on only by 307 and 308") }
+            let rule = "a POST is sent on only by 307 and 308, and to another host only without keys in its headers";
+            Outcome::Rejected { error: format!("{status}: not followed; {rule}") }
         } else {
             Outcome::Rejected { error }
         }

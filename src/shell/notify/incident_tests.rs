@@ -269,7 +269,7 @@ async fn pushover_says_whether_it_has_taken_it() {
             |_| (200, r#"{"status":0,"errors":["token t0ken-key is bad"]}"#),
             "rejected: Pushover says token <secret> is bad",
         ),
-        (|_| (200, "<html>"), "retry: 200 OK without Pushover's `status`: <html>"),
+        (|_| (200, "<html>"), "retry: 200 OK, but not from Pushover: <html>"),
         (|_| (400, r#"{"status":0}"#), r#"rejected: 400 Bad Request: {"status":0}"#),
         (|_| (429, ""), "retry: 429 Too Many Requests"),
         (|_| (502, "us3r-key"), "retry: 502 Bad Gateway: <secret>"),

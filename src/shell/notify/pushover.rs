@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::http::{Answer, Post};
-use super::text::{Texts, cut, one_line};
+use super::refusal::{not_understood, refused};
+use super::text::{Texts, cut};
 use super::{Attempt, limit};
 use crate::deliver::{Outcome, PushoverConfig, PushoverFormat};
 use crate::shell::secret::{Hidden, reveal};
@@ -13,7 +14,6 @@ const TITLE_LENGTH_MAX: usize = 250;
 const MESSAGE_LENGTH_MAX: usize = 1024;
 const URL_LENGTH_MAX: usize = 512;
 const URL_TITLE_LENGTH_MAX: usize = 100;
-const REASON_LENGTH_MAX: usize = 256;
 
 /// What stands for an empty text, which Pushover refuses.
 const NO_MESSAGE: &str = "(no details)";
@@ -85,18 +85,9 @@ fn verdict(answer: &Answer, hidden: &Hidden) -> Outcome {
     if !answer.status.is_success() {
         return answer.verdict(hidden);
     }
-    let shown = |text: &str| cut(&one_line(&hidden.redact(text)), REASON_LENGTH_MAX);
     match serde_json::from_slice::<AnswerBody>(&answer.body) {
         Ok(AnswerBody { status: 1, .. }) => Outcome::Delivered,
-        Ok(AnswerBody { errors, .. }) => {
-            Outcome::Rejected { error: format!("Pushover says {}", shown(&errors.join(", "))) }
-        }
-        Err(_) => {
-            let text = shown(&String::from_utf8_lossy(&answer.body));
-            Outcome::Retry {
-                error: format!("{} without Pushover's `status`: {text}", answer.status),
-                after: answer.retry_after,
-            }
-        }
+        Ok(AnswerBody { errors, .. }) => refused("Pushover", &errors.join(", "), false, answer, hidden),
+        Err(_) => not_understood("Pushover", answer, hidden),
     }
 }

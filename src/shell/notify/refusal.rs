@@ -34,6 +34,7 @@ pub(super) fn unless_page(service: &str, answer: &Answer, hidden: &Hidden) -> Ou
     }
 }
 
-fn excerpt(text: &str, hidden: &Hidden) -> String {
+/// As much of `text` as is quoted, on one line and without secrets.
+pub(super) fn excerpt(text: &str, hidden: &Hidden) -> String {
     cut(&one_line(&hidden.redact(text)), REASON_LENGTH_MAX)
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::http::Answer;
-use super::text::{cut, one_line};
+use super::refusal;
 use crate::deliver::Outcome;
 use crate::shell::secret::Hidden;
 
@@ -17,9 +17,6 @@ const TRANSIENT_REASONS: [&str; 7] = [
     "rollup_error",
     "service_unavailable",
 ];
-
-/// The greatest length of a reason that is quoted, in characters.
-const REASON_LENGTH_MAX: usize = 256;
 
 /// Reasons that say that a message cannot be changed or answered any more; another one can be sent.
 const GONE_REASONS: [&str; 7] = [
@@ -88,7 +85,7 @@ pub(super) fn verdict(answer: &Answer, is_app: bool, hidden: &Hidden) -> Outcome
         _ if !is_app && answer.complete && (text == "ok" || text.is_empty()) => Outcome::Delivered,
         _ if !is_app && is_reason(text) => refused(text, answer, hidden),
         _ => {
-            let excerpt = excerpt(text, hidden);
+            let excerpt = refusal::excerpt(text, hidden);
             Outcome::Retry {
                 error: format!("{} without Slack's `ok`: {excerpt}", answer.status),
                 after: answer.retry_after,
@@ -98,11 +95,7 @@ pub(super) fn verdict(answer: &Answer, is_app: bool, hidden: &Hidden) -> Outcome
 }
 
 fn refused(reason: &str, answer: &Answer, hidden: &Hidden) -> Outcome {
-    let error = format!("Slack says {}", excerpt(reason, hidden));
-    match TRANSIENT_REASONS.contains(&reason) {
-        true => Outcome::Retry { error, after: answer.retry_after },
-        false => Outcome::Rejected { error },
-    }
+    refusal::refused("Slack", reason, TRANSIENT_REASONS.contains(&reason), answer, hidden)
 }
 
 /// Whether `text` is one of Slack's reasons: a single word such as `invalid_payload`.
@@ -110,10 +103,6 @@ fn is_reason(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-fn excerpt(text: &str, hidden: &Hidden) -> String {
-    cut(&one_line(&hidden.redact(text)), REASON_LENGTH_MAX)
 }
 
 #[cfg(test)]

@@ -86,10 +86,19 @@ impl Dispatch {
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(plan);
     }
 
+    fn current(&self) -> Current {
+        self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether there is a receiver of this name.
+    pub fn has_receiver(&self, name: &str) -> bool {
+        self.current().plan.engine.receivers.iter().any(|known| known.name == name)
+    }
+
     /// Tells every integration of the receiver, or the one with the number `only`, of made-up `alerts`; `None` if there is no such
     /// receiver.
     pub async fn try_out(&self, receiver: &str, only: Option<usize>, alerts: &[TrialAlert]) -> Option<Vec<Trial>> {
-        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = self.current();
         let receiver = current.plan.engine.receivers.iter().find(|known| known.name == receiver)?;
         Some(try_receiver(&current.sender, receiver, only, alerts, &self.shared.clock).await)
     }
@@ -105,7 +114,7 @@ impl Dispatch {
         if self.shared.tasks.is_closed() {
             return;
         }
-        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = self.current();
         let shared = Arc::clone(&self.shared);
         let notification = &delivery.notification;
         let span = info_span!("deliver", trace_id = %notification.trace, delivery = delivery.number,
