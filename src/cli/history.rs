@@ -81,14 +81,18 @@ pub(super) fn run(args: HistoryArgs, clock: &Clock) -> anyhow::Result<ExitCode> 
     let mut out = io::stdout().lock();
     for entry in asked?.iter().rev() {
         match (args.json, serde_json::from_value::<Event>(entry.clone())) {
-            (false, Ok(event)) => {
-                let (word, detail) = describe(&event.kind).unwrap_or((event.kind.name(), String::new()));
-                writeln!(out, "{}  {word:<9} {detail}", event.at)?;
-            }
+            (false, Ok(event)) => writeln!(out, "{}", line(&event))?,
             _ => writeln!(out, "{entry}")?,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `event` as people read it, on one line: what somebody wrote, such as a reason, moves no cursor and makes no entry of its own.
+fn line(event: &Event) -> String {
+    let (word, detail) = describe(&event.kind).unwrap_or((event.kind.name(), String::new()));
+    let line = format!("{}  {word:<9} {detail}", event.at);
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl HistoryArgs {
@@ -107,5 +111,25 @@ impl HistoryArgs {
             push_percent_encoded(&value, &mut query);
         }
         format!("/api/v1/history{query}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Audit, EventKind};
+    use crate::model::{Timestamp, TraceId};
+
+    #[test]
+    fn an_entry_is_one_line() {
+        let audit = Audit {
+            who: "ada".into(),
+            address: None,
+            action: "silence.set".into(),
+            subject: "1".into(),
+            reason: "a\u{1b}[2J\nb".into(),
+        };
+        let event = Event { at: Timestamp::from_seconds(0), trace: TraceId::NONE, kind: EventKind::Audit(audit) };
+        assert_eq!(line(&event), "1970-01-01T00:00:00Z  audit     ada silence.set 1: a [2J b");
     }
 }

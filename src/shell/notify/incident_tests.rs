@@ -405,6 +405,7 @@ async fn jira_that_refuses() {
         ((|_| (401, "p4ssword")) as fn(&str) -> (u16, &'static str), "rejected: 401 Unauthorized: <secret>"),
         (|_| (503, ""), "retry: 503 Service Unavailable"),
         (|_| (200, "<html>"), "retry: the answer is not Jira's"),
+        (|_| (200, "{}"), "retry: the answer is not Jira's"),
         (
             |request| if request.ends_with("search") { (200, r#"{"issues":[]}"#) } else { (400, r#"{"errors":{}}"#) },
             r#"rejected: 400 Bad Request: {"errors":{}}"#,

@@ -24,7 +24,6 @@ pub(super) const REQUESTS_MAX: u32 = 4;
 /// The issues that were found.
 #[derive(Deserialize)]
 struct Found {
-    #[serde(default)]
     issues: Vec<Issue>,
 }
 
