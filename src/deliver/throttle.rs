@@ -73,7 +73,7 @@ impl Pace {
         match policy.throttle.map_or(now, |rate| self.place(now, group, rate)) {
             at if at <= now => {
                 self.places.remove(group);
-                self.count(now);
+                self.sent.push_back(now);
                 Admission::Now
             }
             at => {
@@ -84,8 +84,9 @@ impl Pace {
     }
 
     /// Counts a notification that goes out whatever the rates say.
-    pub fn count(&mut self, now: Timestamp) {
+    pub fn count(&mut self, now: Timestamp, policy: &DeliveryPolicy) {
         self.sent.push_back(now);
+        self.prune(now, policy);
     }
 
     /// The group waits no more; `None` if it did not. Those behind it move up: returns which may tell the integration when.
@@ -241,6 +242,17 @@ mod tests {
             assert_eq!(pace.admit(at(now), group, &policy), expected, "{now} {group}");
         }
         assert!(pace.sent.len() <= 3 && pace.places.is_empty());
+    }
+
+    #[test]
+    fn what_is_counted_does_not_pile_up() {
+        let policy = DeliveryPolicy { throttle: rate(2, 60), ..DeliveryPolicy::default() };
+        let mut pace = Pace::default();
+        for now in 0..1_000 {
+            pace.count(at(now), &policy);
+        }
+        assert_eq!(pace.sent, [at(998), at(999)]);
+        assert_eq!(pace.admit(at(1_000), "a", &policy), Admission::At(at(1_058)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What happened and why, as data: logs, timelines and tests read these and nothing else.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::reason_text;
@@ -106,6 +108,11 @@ pub enum EventKind {
         /// How many of its changes count.
         changes: usize,
     },
+    /// More alerts changed at that time than the history keeps one by one.
+    More {
+        /// How many, by what happened to them.
+        alerts: BTreeMap<String, u64>,
+    },
     /// A silence was set, changed or ended.
     Silence {
         /// Its id.
@@ -161,6 +168,7 @@ impl EventKind {
             EventKind::Withheld { .. } => "withheld",
             EventKind::Suppressed { .. } => "suppressed",
             EventKind::Flapping { .. } => "flapping",
+            EventKind::More { .. } => "more",
             EventKind::Silence { .. } => "silence",
             EventKind::Audit(_) => "audit",
             EventKind::Queued(_) => "queued",

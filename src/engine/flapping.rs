@@ -18,7 +18,10 @@ impl Engine {
 
     /// The alert as it is to be routed: as it is, or as firing while it flaps.
     pub(super) fn steady(&mut self, rule: Option<RuleId>, alert: Alert, call: &mut Call<'_>) -> Alert {
-        let Some(policy) = self.flap_policy(rule) else { return alert };
+        let Some(policy) = self.flap_policy(rule) else {
+            self.forget_flap(&alert, call);
+            return alert;
+        };
         let fingerprint = alert.fingerprint();
         let known = self.groups.alert(fingerprint);
         let Steadied { alert: steadied, changed, started } = self.flaps.steady(call.now, alert, known, policy);
@@ -33,6 +36,16 @@ impl Engine {
             self.note_flapping(&steadied, true, call);
         }
         steadied
+    }
+
+    /// Nothing says any more when the alert flaps: what is known of it must not come back.
+    fn forget_flap(&mut self, alert: &Alert, call: &mut Call<'_>) {
+        let fingerprint = alert.fingerprint();
+        let Some(flap) = self.flaps.forget(fingerprint) else { return };
+        call.persist(keep::flap(fingerprint, None));
+        if flap.is_flapping() {
+            self.note_flapping(alert, false, call);
+        }
     }
 
     fn note_flapping(&mut self, alert: &Alert, flaps: bool, call: &mut Call<'_>) {

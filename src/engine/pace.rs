@@ -31,7 +31,7 @@ impl Engine {
         let policy = self.paced(target)?;
         let pace = self.paces.entry(target.clone()).or_default();
         let admission = pace.admit(call.now, group_key, &policy);
-        call.persist(keep::pace(target, pace));
+        self.unkept_paces.insert(target.clone());
         match admission {
             Admission::Now => None,
             Admission::At(at) => {
@@ -43,11 +43,10 @@ impl Engine {
     }
 
     /// Counts a notification that goes out whatever the rates of `target` say.
-    pub(super) fn count_sent(&mut self, target: &Target, call: &mut Call<'_>) {
-        if self.paced(target).is_some() {
-            let pace = self.paces.entry(target.clone()).or_default();
-            pace.count(call.now);
-            call.persist(keep::pace(target, pace));
+    pub(super) fn count_sent(&mut self, target: &Target, call: &Call<'_>) {
+        if let Some(policy) = self.paced(target) {
+            self.paces.entry(target.clone()).or_default().count(call.now, &policy);
+            self.unkept_paces.insert(target.clone());
         }
     }
 
@@ -56,7 +55,7 @@ impl Engine {
         if let Some(pace) = self.paces.get_mut(target)
             && let Some(moved) = pace.release(group_key)
         {
-            call.persist(keep::pace(target, pace));
+            self.unkept_paces.insert(target.clone());
             self.move_up(moved, call);
         }
     }
@@ -101,7 +100,7 @@ impl Engine {
                 self.paces.remove(&target);
                 call.persist(keep::pace_gone(&target));
             } else if lost_storm {
-                call.persist(keep::pace(&target, pace));
+                self.unkept_paces.insert(target);
             }
             self.look_now(&held, call);
         }
@@ -139,8 +138,15 @@ impl Engine {
                 self.look_now(&held, call);
             }
         }
-        if let Some(pace) = self.paces.get(target) {
-            call.persist(keep::pace(target, pace));
+        self.unkept_paces.insert(target.clone());
+    }
+
+    /// Writes down the rates that have changed, each once: one may name very many groups.
+    pub(super) fn keep_paces(&mut self, call: &mut Call<'_>) {
+        for target in std::mem::take(&mut self.unkept_paces) {
+            if let Some(pace) = self.paces.get(&target) {
+                call.persist(keep::pace(&target, pace));
+            }
         }
     }
 

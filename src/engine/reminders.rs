@@ -30,6 +30,13 @@ impl Engine {
         self.groups.silences().next_end_after(self.reminded_until).map(|end| end - reminder.before)
     }
 
+    /// The clock went back, or reminders come later now: what ends past the next ones was not reminded of.
+    pub(super) fn shorten_reminders(&mut self, now: Timestamp) {
+        if let Some(reminder) = &self.plan.silence_reminder {
+            self.reminded_until = self.reminded_until.min(now + reminder.before);
+        }
+    }
+
     /// Reminds of the silences that end soon and were not reminded of.
     pub(super) fn run_reminders(&mut self, call: &mut Call<'_>) {
         let Some(reminder) = self.plan.silence_reminder.clone() else { return };

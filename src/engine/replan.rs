@@ -39,6 +39,7 @@ impl Engine {
         for group in self.groups.iter() {
             call.persist(keep::group(group));
         }
+        self.shorten_reminders(call.now);
         self.repace(call);
         self.replan_flaps(call);
         let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();

@@ -31,6 +31,8 @@ pub struct Engine {
     pub(super) outbox: Outbox,
     /// When each integration with a throttle or storm control was told.
     pub(super) paces: BTreeMap<Target, Pace>,
+    /// Those of them that have changed and are not written down.
+    pub(super) unkept_paces: BTreeSet<Target>,
     /// The alerts that changed not long ago.
     pub(super) flaps: Flaps,
     /// Silences that end until then were reminded of.
@@ -87,6 +89,7 @@ impl Engine {
             groups: Groups::default(),
             outbox: Outbox::default(),
             paces: BTreeMap::new(),
+            unkept_paces: BTreeSet::new(),
             flaps: Flaps::default(),
             reminded_until: Timestamp::MIN,
             latest: now,
@@ -118,7 +121,9 @@ impl Engine {
         // Before the plan is taken, which writes the groups down.
         engine.shorten_waits(now);
         let plan = Arc::clone(&engine.plan);
-        engine.take_plan(plan, &mut Call { now, out });
+        let call = &mut Call { now, out };
+        engine.take_plan(plan, call);
+        engine.keep_paces(call);
         (engine, errors)
     }
 
@@ -180,6 +185,7 @@ impl Engine {
             Input::Tick => {}
         }
         self.run_due(call);
+        self.keep_paces(call);
     }
 
     /// The clock went back: what waits for a time that is far ahead now waits for as long as it may, and no longer.
@@ -188,6 +194,7 @@ impl Engine {
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
         self.flaps.shorten_waits(now);
+        self.shorten_reminders(now);
         self.paces.values_mut().for_each(|pace| pace.shorten_waits(now));
     }
 

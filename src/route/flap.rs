@@ -89,12 +89,13 @@ impl Flaps {
 
     /// Takes up what is remembered of an alert.
     pub fn put(&mut self, alert: Fingerprint, flap: Flap) {
-        self.remove(alert);
+        self.forget(alert);
         self.due.insert((flap.look_at(), alert));
         self.by_alert.insert(alert, flap);
     }
 
-    fn remove(&mut self, alert: Fingerprint) -> Option<Flap> {
+    /// Forgets what is remembered of an alert.
+    pub fn forget(&mut self, alert: Fingerprint) -> Option<Flap> {
         let flap = self.by_alert.remove(&alert)?;
         self.due.remove(&(flap.look_at(), alert));
         Some(flap)
@@ -116,7 +117,7 @@ impl Flaps {
         if !changed && !flapped {
             return Steadied { alert, changed: false, started: false };
         }
-        let mut flap = self.remove(fingerprint).unwrap_or(Flap { policy, changes: Vec::new(), actual: None });
+        let mut flap = self.forget(fingerprint).unwrap_or(Flap { policy, changes: Vec::new(), actual: None });
         flap.policy = policy;
         if changed {
             flap.changes.push(now);
@@ -135,7 +136,7 @@ impl Flaps {
     pub fn settle(&mut self, now: Timestamp) -> Vec<(Fingerprint, Option<Alert>)> {
         let mut settled = Vec::new();
         while let Some((_, alert)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
-            let Some(mut flap) = self.remove(alert) else {
+            let Some(mut flap) = self.forget(alert) else {
                 self.due.pop_first();
                 continue;
             };

@@ -1,18 +1,22 @@
 //! What happened, kept: events as records of the store, written with the decisions that they tell of, the oldest forgotten
 //! first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::config::HistoryLimits;
-use crate::engine::{Event, EventKind, Notice, Record, RecordKind};
-use crate::model::Timestamp;
+use crate::engine::{Event, EventKind, ExternalChange, Notice, Record, RecordKind};
+use crate::model::{Timestamp, TraceId};
 use crate::route::Withheld;
 use crate::rule::Change;
 
 /// How many integrations' last verdicts are remembered; beyond that all are forgotten, and told once more.
 const VERDICTS_MAX: usize = 100_000;
-/// How many entries are forgotten at a time.
+/// How many entries are forgotten at a time, or twice as many as come in.
 const FORGOTTEN_MAX: usize = 1_000;
+/// How many changes of alerts are kept one by one in a minute; further ones are counted.
+const ALERTS_PER_MINUTE_MAX: usize = 500;
+/// The length of a minute.
+const MINUTE_MS: i64 = 60_000;
 
 /// The group, the receiver, the number of the integration.
 type Target = (String, String, usize);
@@ -26,6 +30,8 @@ pub struct History {
     kept: VecDeque<(u64, Timestamp)>,
     /// Why each integration was last told nothing, so that the same reason is kept once.
     withheld: HashMap<Target, Withheld>,
+    /// A minute, and how many changes of alerts were kept in it.
+    alerts: (i64, usize),
 }
 
 /// The key of an entry: its number, then its time, so that neither needs its value to be read.
@@ -51,7 +57,7 @@ impl History {
         let mut kept: Vec<(u64, Timestamp)> = records.iter().filter_map(entry_number).collect();
         kept.sort_unstable();
         let next = kept.last().map_or(1, |(number, _)| number.saturating_add(1));
-        History { limits, next, kept: kept.into(), withheld: HashMap::new() }
+        History { limits, next, kept: kept.into(), withheld: HashMap::new(), alerts: (0, 0) }
     }
 
     /// From now on keeps as much as `limits` says.
@@ -62,14 +68,19 @@ impl History {
     /// The records that keep `events` and forget what is over the limits.
     pub fn note<'a>(&mut self, now: Timestamp, events: impl IntoIterator<Item = &'a Event>) -> Vec<Record> {
         let mut records = Vec::new();
+        let mut more: BTreeMap<String, u64> = BTreeMap::new();
         for event in events {
             if !self.is_worth_keeping(&event.kind) {
                 continue;
             }
-            let value = serde_json::to_vec(event).expect("our own events have only text keys and finite numbers");
-            records.push(Record { kind: RecordKind::Event, key: key(self.next, event.at), value: Some(value) });
-            self.kept.push_back((self.next, event.at));
-            self.next = self.next.saturating_add(1);
+            match alert_change(&event.kind).filter(|_| !self.has_room(now)) {
+                Some(change) => *more.entry(change).or_default() += 1,
+                None => records.push(self.record(event)),
+            }
+        }
+        if !more.is_empty() {
+            let kind = EventKind::More { alerts: more };
+            records.push(self.record(&Event { at: now, trace: TraceId::NONE, kind }));
         }
         if !records.is_empty() {
             self.forget(now, &mut records);
@@ -77,8 +88,26 @@ impl History {
         records
     }
 
+    fn record(&mut self, event: &Event) -> Record {
+        let value = serde_json::to_vec(event).expect("our own events have only text keys and finite numbers");
+        let record = Record { kind: RecordKind::Event, key: key(self.next, event.at), value: Some(value) };
+        self.kept.push_back((self.next, event.at));
+        self.next = self.next.saturating_add(1);
+        record
+    }
+
+    /// Whether one more change of an alert is kept by itself in this minute; it is counted.
+    fn has_room(&mut self, now: Timestamp) -> bool {
+        let minute = now.millis().div_euclid(MINUTE_MS);
+        if self.alerts.0 != minute {
+            self.alerts = (minute, 0);
+        }
+        self.alerts.1 += 1;
+        self.alerts.1 <= ALERTS_PER_MINUTE_MAX
+    }
+
     fn forget(&mut self, now: Timestamp, records: &mut Vec<Record>) {
-        for _ in 0..FORGOTTEN_MAX {
+        for _ in 0..FORGOTTEN_MAX.max(2 * records.len()) {
             let Some((number, at)) = self.kept.front().copied() else { return };
             let too_many = self.kept.len() > self.limits.entries_max;
             if !too_many && now.since(at) <= self.limits.age_max {
@@ -93,8 +122,7 @@ impl History {
     fn is_worth_keeping(&mut self, kind: &EventKind) -> bool {
         match kind {
             EventKind::Alert { change, .. } => !matches!(change, Change::Updated | Change::Forgotten),
-            // Their senders know more of them, and they may be very many; what is told of them is kept.
-            EventKind::Received { .. } => false,
+            EventKind::Received { change, .. } => *change != ExternalChange::Updated,
             EventKind::Withheld { group_key, receiver, integration, reason, .. } => {
                 if matches!(reason, Withheld::NothingToTell | Withheld::AlreadyTold) {
                     return false;
@@ -116,12 +144,23 @@ impl History {
     }
 }
 
+/// What happened to an alert, where that is all that the event tells: there may be very many of them at once.
+fn alert_change(kind: &EventKind) -> Option<String> {
+    let change = match kind {
+        EventKind::Alert { change, .. } => serde_json::to_value(change),
+        EventKind::Received { change, .. } => serde_json::to_value(change),
+        EventKind::Flapping { flaps, .. } => return Some(if *flaps { "flapping" } else { "settled" }.to_owned()),
+        _ => return None,
+    };
+    change.ok()?.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::TraceId;
+    use crate::model::Labels;
 
     fn event(at: i64, kind: EventKind) -> Event {
         Event { at: Timestamp::from_seconds(at), trace: TraceId::NONE, kind }
@@ -165,6 +204,43 @@ mod tests {
             assert_eq!(records.iter().filter(|record| record.value.is_none()).count(), deleted, "at {at}");
         }
         assert_eq!(history.kept.len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_alerts_is_counted_and_nothing_is_left_out_unsaid() {
+        let received = |number: u64, change| {
+            let labels = Labels::from_pairs([("n", number.to_string().as_str())]);
+            event(60, EventKind::Received { labels, annotations: Labels::default(), change })
+        };
+        let mut history = history(100_000);
+        let counts = |records: &[Record]| {
+            let last = records.last().and_then(|record| record.value.as_deref()).expect("an entry");
+            let kind = serde_json::from_slice::<Event>(last).expect("an event").kind;
+            if let EventKind::More { alerts } = kind { alerts.into_iter().collect() } else { Vec::new() }
+        };
+        let now = Timestamp::from_seconds(60);
+        for (events, expected) in
+            [(10_000, vec![("became_firing".to_owned(), 9_500)]), (3, vec![("became_firing".to_owned(), 3)])]
+        {
+            let mut events: Vec<Event> = (0..events).map(|it| received(it, ExternalChange::BecameFiring)).collect();
+            events.push(received(0, ExternalChange::Updated));
+            let records = history.note(now, &events);
+            assert!(records.len() <= ALERTS_PER_MINUTE_MAX + 1, "{}", records.len());
+            assert_eq!(counts(&records), expected);
+        }
+        assert_eq!(history.note(now, [&recovered(60)]).len(), 1, "what else happens is kept");
+        let later = Timestamp::from_seconds(120);
+        assert_eq!(counts(&history.note(later, [&received(1, ExternalChange::Resolved)])), []);
+    }
+
+    #[test]
+    fn a_flood_of_other_entries_is_forgotten_as_fast_as_it_comes() {
+        let mut history = history(3);
+        for at in 1..4 {
+            let events: Vec<Event> = (0..5_000).map(|_| recovered(at)).collect();
+            history.note(Timestamp::from_seconds(at), &events);
+            assert_eq!(history.kept.len(), 3);
+        }
     }
 
     #[test]

@@ -136,6 +136,10 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
         }
         EventKind::Flapping { labels, flaps: true, changes } => ("flapping", format!("{labels}: {changes} changes")),
         EventKind::Flapping { labels, .. } => ("settled", labels.to_string()),
+        EventKind::More { alerts } => {
+            let counts: Vec<String> = alerts.iter().map(|(change, count)| format!("{count} {change}")).collect();
+            ("more", format!("alerts, not kept one by one: {}", counts.join(", ")))
+        }
         EventKind::Silence { id, state, matchers, .. } => ("silence", format!("{id} {}: {matchers}", state.as_str())),
         EventKind::Queued(notice) => ("notify", told(notice)),
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),

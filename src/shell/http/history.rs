@@ -111,6 +111,22 @@ impl Wanted {
         self.takes(&event).then_some(Entry { number, event })
     }
 
+    /// Takes what is asked for out of a page; `before` goes on to where the next one begins. Whether there is none.
+    fn take_page(&self, page: &[Record], before: &mut u64, entries: &mut Vec<Entry>) -> bool {
+        for record in page {
+            let Some((number, at)) = entry_number(record) else { continue };
+            if at < self.since {
+                return true;
+            }
+            if entries.len() == self.limit {
+                return false;
+            }
+            *before = number;
+            entries.extend(self.entry(record));
+        }
+        page.len() < PAGE
+    }
+
     fn takes(&self, event: &Event) -> bool {
         let subject = Subject::of(&event.kind);
         let by_receiver = |wanted: &String| subject.receiver.is_some_and(|receiver| receiver == wanted);
@@ -118,7 +134,7 @@ impl Wanted {
         (self.events.is_empty() || self.events.iter().any(|wanted| wanted == event.kind.name()))
             && self.receiver.as_ref().is_none_or(by_receiver)
             && self.trace.is_none_or(|trace| trace == event.trace)
-            && (self.matchers.is_empty() || subject.labels.iter().any(by_labels))
+            && (self.matchers.is_empty() || subject.is_anything || subject.labels.iter().any(by_labels))
     }
 }
 
@@ -127,26 +143,30 @@ impl Wanted {
 struct Subject<'a> {
     receiver: Option<&'a str>,
     labels: Vec<&'a Labels>,
+    /// Which alerts it is about is not known.
+    is_anything: bool,
 }
 
 impl<'a> Subject<'a> {
     fn of(kind: &'a EventKind) -> Subject<'a> {
         match kind {
             EventKind::Alert { labels, .. } | EventKind::Received { labels, .. } => {
-                Subject { receiver: None, labels: vec![labels] }
+                Subject { labels: vec![labels], ..Subject::default() }
             }
             EventKind::Withheld { receiver, suppressed: alerts, .. }
             | EventKind::Suppressed { receiver, alerts, .. } => {
-                Subject { receiver: Some(receiver), labels: alerts.iter().map(|alert| &alert.labels).collect() }
+                let labels = alerts.iter().map(|alert| &alert.labels).collect();
+                Subject { receiver: Some(receiver), labels, is_anything: false }
             }
             EventKind::Queued(notice) | EventKind::Delivered(notice) => Subject::of_notice(notice),
             EventKind::Retried { notice, .. } | EventKind::Abandoned { notice, .. } => Subject::of_notice(notice),
+            EventKind::More { .. } => Subject { is_anything: true, ..Subject::default() },
             _ => Subject::default(),
         }
     }
 
     fn of_notice(notice: &'a Notice) -> Subject<'a> {
-        Subject { receiver: Some(&notice.receiver), labels: vec![&notice.group_labels] }
+        Subject { receiver: Some(&notice.receiver), labels: vec![&notice.group_labels], is_anything: false }
     }
 }
 
@@ -164,17 +184,7 @@ pub(super) async fn history(State(app): State<App>, RawQuery(query): RawQuery) -
             Ok(page) => page,
             Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &error.to_string()),
         };
-        let is_last = page.len() < PAGE;
-        for record in &page {
-            let Some((number, at)) = entry_number(record) else { continue };
-            if entries.len() == wanted.limit || at < wanted.since {
-                break;
-            }
-            before = number;
-            entries.extend(wanted.entry(record));
-        }
-        let oldest = page.last().and_then(entry_number);
-        let is_through = oldest.is_none_or(|(number, at)| is_last && before <= number || at < wanted.since);
+        let is_through = wanted.take_page(&page, &mut before, &mut entries);
         next = (!is_through).then_some(before);
         if entries.len() == wanted.limit || is_through {
             break;
@@ -189,7 +199,11 @@ fn refused(status: StatusCode, kind: &str, error: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::config::HistoryLimits;
+    use crate::shell::history::History;
 
     fn event(kind: EventKind) -> Event {
         Event { at: Timestamp::from_seconds(10), trace: TraceId(7), kind }
@@ -217,6 +231,26 @@ mod tests {
         ] {
             let wanted = Wanted::read(Some(query)).expect(query);
             assert_eq!((wanted.takes(&alert), wanted.takes(&silence)), (takes_alert, takes_other), "{query}");
+        }
+    }
+
+    #[test]
+    fn pages_go_on_up_to_the_time_asked_for() {
+        let limits = HistoryLimits { entries_max: 100, age_max: Duration::from_secs(1_000) };
+        let mut history = History::restore(limits, &[]);
+        let recovered =
+            |at| Event { at: Timestamp::from_seconds(at), ..event(EventKind::RuleRecovered { rule: "R".into() }) };
+        let events: Vec<Event> = (0..10).map(recovered).collect();
+        let mut records = history.note(Timestamp::from_seconds(10), &events);
+        records.reverse();
+        let wanted = Wanted::read(Some("limit=3&since=2")).expect("a query");
+        // Entries 10 to 3 are of the times 9 to 2.
+        let (mut before, mut found) = (u64::MAX, Vec::new());
+        for (numbers, is_through) in [([10, 9, 8].as_slice(), false), (&[7, 6, 5], false), (&[4, 3], true)] {
+            let page: Vec<Record> =
+                records.iter().filter(|it| entry_number(it).is_some_and(|(it, _)| it < before)).cloned().collect();
+            assert_eq!(wanted.take_page(&page, &mut before, &mut found), is_through);
+            assert_eq!(found.drain(..).map(|entry| entry.number).collect::<Vec<_>>(), numbers);
         }
     }
 

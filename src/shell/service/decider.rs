@@ -288,6 +288,8 @@ impl Loop {
                 }
                 return;
             }
+            // Messages may come one upon the other, so that the queue is never found empty.
+            self.wake();
             if self.is_commit_due() && !self.commit() {
                 return;
             }
@@ -296,7 +298,7 @@ impl Loop {
 
     /// Whether what was decided must not wait any longer.
     fn is_commit_due(&mut self) -> bool {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.answers.is_empty() {
             return false;
         }
         let clock = &self.surround.clock;
@@ -531,6 +533,7 @@ fn log(event: &Event) {
         EventKind::Flapping { labels, flaps, changes } => {
             info!(%trace_id, alert = %labels, flaps, changes, "alert flaps or has settled");
         }
+        EventKind::More { alerts } => debug!(?alerts, "more alerts changed than the history keeps one by one"),
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
         }

@@ -102,3 +102,31 @@ fn a_reload_without_flap_settles_everything() {
     13:00 team [|a] all alerts resolved
     "###);
 }
+
+#[test]
+fn what_flapped_before_a_reload_turned_that_off_does_not_end_what_fires() {
+    let rules = |down: &str| {
+        format!(
+            "groups: [{{name: g, interval: 1m, rules: [
+              {{alert: Down, expr: up == 0, flap: {down}}},
+              {{alert: Other, expr: up == 0, flap: {{changes: 4, within: 30m}}}}]}}]"
+        )
+    };
+    for dies_always in [false, true] {
+        let mut scene = Scene::with_rules(MAIN, &rules("{changes: 4, within: 30m}"));
+        scene.dies_always = dies_always;
+        for number in 0..6 {
+            match number % 2 {
+                0 => scene.down(&["a"]),
+                _ => scene.up(&["a"]),
+            }
+            scene.until((number + 1) * 120);
+        }
+        assert!(scene.told().contains("alerts flap"));
+        scene.reload_with_rules(MAIN, &rules("false"));
+        scene.down(&["a"]);
+        scene.until(10_000);
+        let told = scene.told();
+        assert!(!told.contains("resolved"), "{told}");
+    }
+}

@@ -187,3 +187,18 @@ receivers:
     6:00 team not told: part of a storm that is told as a summary
     "###);
 }
+
+#[test]
+fn a_storm_of_many_groups_is_written_down_once_not_once_for_each() {
+    let hosts: Vec<String> = (0..500).map(|number| format!("h{number}")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    for policy in ["storm: {notifications: 2, within: 5m}", "throttle: {notifications: 2, within: 5m}"] {
+        let mut scene = Scene::new(&main(policy));
+        scene.down(&hosts);
+        assert!(scene.noise_written <= 3, "{policy}: {}", scene.noise_written);
+        scene.up(&hosts);
+        scene.until(3600);
+        // A look a minute at the most, and each notification.
+        assert!(scene.noise_written <= 3 + 60 + scene.sent.len(), "{policy}: {}", scene.noise_written);
+    }
+}

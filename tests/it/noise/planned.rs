@@ -2,6 +2,7 @@ use watchbell::engine::Input;
 use watchbell::model::{Matcher, Timestamp};
 use watchbell::route::SilenceDraft;
 
+use super::scene::Scene;
 use super::story;
 
 /// The stories begin at 03:00 UTC, 04:00 in Berlin, on a Sunday.
@@ -95,4 +96,32 @@ fn reminded_of_a_silence_that_still_holds_alerts_back() {
     105:00 hosts [|] a silence ends soon
     120:00 team [a|] first notification
     "###);
+}
+
+#[test]
+fn a_reminder_that_comes_later_after_a_reload_still_comes() {
+    let main = |before: &str| format!("{MAIN}silence_reminder: {{before: {before}, receiver: hosts}}\n");
+    let silence = |host: &str, from: i64, until: i64| {
+        let draft = SilenceDraft {
+            id: None,
+            matchers: vec![Matcher::equal("host", host)],
+            starts_at: at(from),
+            ends_at: at(until),
+            created_by: "ann".to_owned(),
+            comment: "disk swap".to_owned(),
+        };
+        Input::SetSilence { draft, new_id: format!("of-{host}") }
+    };
+    let hour = 3600;
+    story(&main("1d"), |scene| {
+        scene.handle(silence("a", 0, 25 * hour));
+        scene.down(&["a", "b"]);
+        scene.until(2 * hour);
+        let reminded = |scene: &Scene, of: &str| scene.sent.iter().filter(|sent| sent.group_key == of).count();
+        assert_eq!(reminded(scene, "silence/of-a"), 1);
+        scene.reload(&main("1h"));
+        scene.handle(silence("b", 2 * hour, 10 * hour));
+        scene.until(9 * hour + 60);
+        assert_eq!(reminded(scene, "silence/of-b"), 1);
+    });
 }

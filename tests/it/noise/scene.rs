@@ -34,6 +34,8 @@ pub(super) struct Scene {
     /// Whether the process dies after every input.
     pub(super) dies_always: bool,
     lines: Vec<String>,
+    /// How many records of the noise control were written.
+    pub(super) noise_written: usize,
     pub(super) sent: Vec<Notification>,
 }
 
@@ -53,6 +55,7 @@ impl Scene {
             broken: BTreeMap::new(),
             dies_always: false,
             lines: Vec::new(),
+            noise_written: 0,
             sent: Vec::new(),
         }
     }
@@ -123,7 +126,8 @@ impl Scene {
         for effect in effects {
             match effect {
                 Effect::Persist(Record { kind, key, value: Some(value) }) => {
-                    drop(self.store.insert((kind, key), value))
+                    self.noise_written += usize::from(kind == RecordKind::Noise);
+                    drop(self.store.insert((kind, key), value));
                 }
                 Effect::Persist(Record { kind, key, value: None }) => drop(self.store.remove(&(kind, key))),
                 Effect::Send(delivery) => {
@@ -178,7 +182,11 @@ impl Scene {
     }
 
     pub(super) fn reload(&mut self, main: &str) {
-        self.plan = plan(main, RULES);
+        self.reload_with_rules(main, RULES);
+    }
+
+    pub(super) fn reload_with_rules(&mut self, main: &str, rules: &str) {
+        self.plan = plan(main, rules);
         self.handle(Input::NewPlan(Arc::clone(&self.plan)));
     }
 
