@@ -18,6 +18,8 @@ pub mod rule;
 
 pub mod route;
 
+pub mod oncall;
+
 pub mod deliver;
 
 pub mod engine;
