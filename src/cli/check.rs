@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::connection::{Connection, wait_for};
-use crate::config::{Checked, check};
+use crate::config::{Checked, check_at};
 use crate::formats::{Batch, fixture};
 use crate::lint::{Knowledge, RecordedSeries, checks, find, lint};
 use crate::model::{Diagnostic, Severity, nearest, render_github, render_json, render_text};
@@ -94,7 +94,7 @@ pub fn run(args: CheckArgs, clock: &Clock) -> anyhow::Result<ExitCode> {
         let Some(path) = path.to_str() else { anyhow::bail!("the path {} is no UTF-8", path.display()) };
         paths.push(path.to_owned());
     }
-    let mut checked = check(&paths, &DiskFiles, &|name| std::env::var(name).ok());
+    let mut checked = check_at(&paths, &DiskFiles, &|name| std::env::var(name).ok(), clock.now());
     checked.diagnostics = remarks(&args, &checked, clock)?;
     let least = match args.severity {
         Least::Error => Severity::Error,
@@ -234,6 +234,7 @@ fn summary(checked: &Checked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::check;
     use crate::model::Diagnostic;
 
     #[test]

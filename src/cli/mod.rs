@@ -9,6 +9,7 @@ mod dry_run;
 mod fmt;
 mod hash_password;
 mod history;
+mod oncall;
 mod query;
 mod receiver;
 mod serve;
@@ -62,6 +63,8 @@ enum Verb {
     Query(query::QueryArgs),
     /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
     History(history::HistoryArgs),
+    /// Show who is on call, now or over a span, and write calendars
+    Oncall(oncall::OncallArgs),
     /// Show the receivers, and test whether they can be told
     Receiver(receiver::ReceiverArgs),
     /// Show what templates of notifications yield, and what receivers would be sent
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
+        Verb::Oncall(args) => oncall::run(args, &clock),
         Verb::Receiver(args) => receiver::run(args, &clock),
         Verb::Template(args) => template::run(args, &clock),
         Verb::Test(args) => test::run(args),

@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use crate::model::{Diagnostic, Severity};
+use crate::model::{Diagnostic, Severity, Timestamp};
 use crate::rule::NoData;
 
 use super::document::Document;
@@ -42,10 +42,19 @@ impl Checked {
 /// Checks each of `paths`: a folder (every `*.yml` and `*.yaml` below it), a rule file (its top level has `groups`), or a
 /// main file with every file that it names. Files with `tests` in the folder are left to the test command.
 pub fn check(paths: &[String], files: &dyn Files, environment: Environment<'_>) -> Checked {
+    checked(paths, files, environment, None)
+}
+
+/// The same, with warnings of schedules by which nobody is on call for a while within 90 days from `now`.
+pub fn check_at(paths: &[String], files: &dyn Files, environment: Environment<'_>, now: Timestamp) -> Checked {
+    checked(paths, files, environment, Some(now))
+}
+
+fn checked(paths: &[String], files: &dyn Files, environment: Environment<'_>, now: Option<Timestamp>) -> Checked {
     let mut checking = Checking {
         files,
         environment,
-        loading: Loading { keeps_written: true, ..Loading::default() },
+        loading: Loading { keeps_written: true, now, ..Loading::default() },
         rules: 0,
         plan: None,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use crate::engine;
-use crate::model::{Diagnostic, Severity, SourceFile};
+use crate::model::{Diagnostic, Severity, SourceFile, Timestamp};
 use crate::rule::Group;
 use crate::template::NotificationTemplates;
 
@@ -16,6 +16,7 @@ use super::expression::{report_template_error, template_file_error};
 use super::include::with_included;
 use super::lint_policy::LintPolicy;
 use super::main_file::{MainFile, Pattern, main_file};
+use super::oncall::warn_of_gaps;
 use super::plan::{HostSamples, Plan};
 use super::rules::{RuleDefaults, rule_groups};
 use super::sources::{Files, has_wildcard};
@@ -74,6 +75,8 @@ pub(super) struct Loading {
     pub(super) keeps_written: bool,
     pub(super) rule_files: Vec<RuleFile>,
     pub(super) lint: Option<LintPolicy>,
+    /// The present, from which gaps of schedules are looked for; without it none are.
+    pub(super) now: Option<Timestamp>,
 }
 
 impl Loading {
@@ -108,6 +111,9 @@ impl Loading {
         let mut main = main_file(&reader, included.root.as_deref());
         if self.keeps_written && self.lint.is_none() {
             self.lint = Some(std::mem::take(&mut main.lint).in_file(&document.file));
+        }
+        if let Some(now) = self.now {
+            warn_of_gaps(&main.oncall, &reader, now);
         }
         let templates = self.templates(&main, &reader, files);
         let rule_files = self.files(&main.rule_files, &reader, files, Severity::Error);
@@ -219,6 +225,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             flap: main.flap,
             planned_silences: main.planned_silences,
             silence_reminder: main.silence_reminder,
+            oncall: Arc::new(main.oncall.plan),
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {
                 true => format!("http://{}", main.listen),

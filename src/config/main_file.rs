@@ -14,6 +14,7 @@ use super::inhibit_rules::inhibit_rules;
 use super::jobs::{ScrapeDefaults, exposition, scrape_configs};
 use super::lint_policy::{LintPolicy, lint_policy};
 use super::noise::flap_policy;
+use super::oncall::{Oncall, oncall};
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
 use super::planned::{planned_silences, silence_reminder};
 use super::receivers::{
@@ -38,7 +39,7 @@ const STORAGE_PATH: &str = "./watchbell-data";
 /// The name of the receiver that is there when none is configured.
 const CONSOLE: &str = "console";
 /// Blocks that later versions read.
-const LATER: [&str; 4] = ["users", "schedules", "escalation_policies", "scrape_config_files"];
+const LATER: [&str; 2] = ["escalation_policies", "scrape_config_files"];
 
 /// A pattern of files with the place where it was written.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub(super) struct MainFile {
     pub(super) flap: Option<FlapPolicy>,
     pub(super) planned_silences: Vec<PlannedSilence>,
     pub(super) silence_reminder: Option<SilenceReminder>,
+    pub(super) oncall: Oncall,
     pub(super) inhibit_rules: Vec<InhibitRule>,
     pub(super) time_intervals: Vec<TimeInterval>,
     pub(super) receivers: Vec<Receiver>,
@@ -93,6 +95,7 @@ impl Default for MainFile {
             flap: None,
             planned_silences: Vec::new(),
             silence_reminder: None,
+            oncall: Oncall::default(),
             inhibit_rules: Vec::new(),
             time_intervals: Vec::new(),
             receivers: vec![console_receiver()],
@@ -158,6 +161,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
     main.planned_silences = planned_silences(&mut fields, &main.time_intervals);
+    main.oncall = oncall(&mut fields);
     main.inhibit_rules = inhibit_rules(&mut fields);
     routing(&mut fields, &global.channels, &mut main);
     main.silence_reminder = silence_reminder(&mut fields, &main.receivers);

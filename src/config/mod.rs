@@ -15,6 +15,7 @@ mod load;
 mod main_file;
 mod matchers;
 mod noise;
+mod oncall;
 mod plan;
 mod planned;
 mod receivers;
@@ -32,7 +33,7 @@ mod written;
 mod yaml;
 
 pub use access::{Role, Roles};
-pub use check::{Checked, check};
+pub use check::{Checked, check, check_at};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};
 pub use load::{Environment, Loaded, load};

@@ -74,7 +74,7 @@ fn calendar_span(mut fields: Fields<'_>) -> CalendarSpan {
 }
 
 /// A text that is no range: what is wrong, and how to mend it.
-struct NoRange {
+pub(super) struct NoRange {
     message: String,
     hint: Option<String>,
 }
@@ -84,7 +84,11 @@ fn wrong(message: impl Into<String>, hint: Option<impl Into<String>>) -> NoRange
 }
 
 /// The ranges that the field lists, each `first:last` or a single one.
-fn ranges<T>(fields: &mut Fields<'_>, name: &'static str, read: fn(&str, &str) -> Result<T, NoRange>) -> Vec<T> {
+pub(super) fn ranges<T>(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    read: fn(&str, &str) -> Result<T, NoRange>,
+) -> Vec<T> {
     let reader = fields.reader();
     let mut found = Vec::new();
     let texts = fields.texts(name).unwrap_or_default();
@@ -110,7 +114,7 @@ fn position(text: &str, names: &[&str], what: &str) -> Result<usize, NoRange> {
     })
 }
 
-fn weekday_range(first: &str, last: &str) -> Result<WeekdayRange, NoRange> {
+pub(super) fn weekday_range(first: &str, last: &str) -> Result<WeekdayRange, NoRange> {
     let day = |text: &str| {
         let position = position(text, &WEEKDAYS, "day of the week")?;
         let day = i8::try_from(position).ok().and_then(|offset| Weekday::from_monday_zero_offset(offset).ok());
@@ -164,19 +168,21 @@ fn year_range(first: &str, last: &str) -> Result<YearRange, NoRange> {
     }
 }
 
+/// The minute of the day that the field `name`, which must be there, gives as `09:30`.
+pub(super) fn minute_field(fields: &mut Fields<'_>, name: &'static str) -> Option<u16> {
+    let text = fields.need_text(name)?;
+    let minute = minute_of_day(&text);
+    if minute.is_none() {
+        let hint = "write hours and minutes with two digits each, such as `09:30`";
+        let span = fields.take(name).map_or(0..0, |node| node.span.clone());
+        let message = format!("`{}` is no time of the day", shorten(&text));
+        fields.reader().error_hint("config/time-interval", &span, message, Some(hint));
+    }
+    minute
+}
+
 fn time_range(mut fields: Fields<'_>) -> Option<TimeRange> {
-    let mut minute = |name: &'static str| {
-        let text = fields.need_text(name)?;
-        let minute = minute_of_day(&text);
-        if minute.is_none() {
-            let hint = "write hours and minutes with two digits each, such as `09:30`";
-            let span = fields.take(name).map_or(0..0, |node| node.span.clone());
-            let message = format!("`{}` is no time of the day", shorten(&text));
-            fields.reader().error_hint("config/time-interval", &span, message, Some(hint));
-        }
-        minute
-    };
-    let (start, end) = (minute("start_time"), minute("end_time"));
+    let (start, end) = (minute_field(&mut fields, "start_time"), minute_field(&mut fields, "end_time"));
     let range = match (start, end) {
         (Some(MINUTES_PER_DAY), _) => {
             fields.error_at("start_time", "config/time-interval", "a day ends at `24:00`; nothing starts there");
@@ -208,7 +214,12 @@ fn minute_of_day(text: &str) -> Option<u16> {
 
 /// The time zone that `location` names.
 pub(super) fn zone(fields: &mut Fields<'_>) -> TimeZone {
-    let Some(name) = fields.text("location").filter(|name| !name.is_empty()) else { return TimeZone::UTC };
+    named_zone(fields, "location")
+}
+
+/// The time zone that the field `field` names; UTC without one.
+pub(super) fn named_zone(fields: &mut Fields<'_>, field: &'static str) -> TimeZone {
+    let Some(name) = fields.text(field).filter(|name| !name.is_empty()) else { return TimeZone::UTC };
     let zone = match name.as_str() {
         // A machine that does not say where it is runs by UTC.
         "Local" => Ok(TimeZone::system()),
@@ -217,7 +228,7 @@ pub(super) fn zone(fields: &mut Fields<'_>) -> TimeZone {
     };
     zone.unwrap_or_else(|_| {
         let hint = "a name of the time zone database, such as `Europe/Berlin`";
-        let span = fields.take("location").map_or(0..0, |node| node.span.clone());
+        let span = fields.take(field).map_or(0..0, |node| node.span.clone());
         let message = format!("there is no time zone `{}`", shorten(&name));
         fields.reader().error_hint("config/time-zone", &span, message, Some(hint));
         TimeZone::UTC

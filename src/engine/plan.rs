@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::SilenceReminder;
 use crate::deliver::Receiver;
 use crate::model::{FlapPolicy, Labels};
+use crate::oncall::OncallPlan;
 use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::Group;
 
@@ -26,6 +27,8 @@ pub struct Plan {
     pub planned_silences: Vec<PlannedSilence>,
     /// Who is reminded of silences that end.
     pub silence_reminder: Option<SilenceReminder>,
+    /// The people and their schedules.
+    pub oncall: Arc<OncallPlan>,
     /// Every receiver that the routes name.
     pub receivers: Vec<Receiver>,
     /// Labels laid under those of every alert.

@@ -3,6 +3,7 @@
 //! Nothing here decides anything; these are values with their laws.
 
 mod alert;
+mod cron;
 mod diagnostic;
 mod duration;
 mod flap;
@@ -19,6 +20,7 @@ mod timed;
 mod trace;
 
 pub use alert::{Alert, AlertStatus};
+pub use cron::{CronError, WallCron};
 pub use diagnostic::{Diagnostic, Place, Severity, SourceFile, nearest, render_github, render_json, render_text};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use flap::FlapPolicy;

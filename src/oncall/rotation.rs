@@ -1,15 +1,13 @@
 //! When one shift hands over to the next.
 
 use std::num::NonZeroU32;
-use std::str::FromStr;
 
-use chrono::{DateTime as ChronoDateTime, Datelike, NaiveDate, Timelike, Utc};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Unit};
 
 use super::wall::{Occurrence, instant, shown};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, WallCron};
 
 /// How many handoffs of a cron expression are counted from its start; a start that lies further back is an error of the
 /// configuration.
@@ -37,105 +35,6 @@ pub enum Every {
     Months(NonZeroU32),
     /// The times that a cron expression names, after the start.
     Cron(WallCron),
-}
-
-/// A cron expression whose times are those of a wall clock.
-#[derive(Clone, Debug)]
-pub struct WallCron {
-    text: String,
-    schedule: Box<cron::Schedule>,
-}
-
-impl PartialEq for WallCron {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-/// A text that is no cron expression.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is no cron expression: {reason}; write five fields (minute, hour, day of month, month, day of week), such as `0 9 * * Mon`"
-)]
-pub struct CronError {
-    /// The text.
-    pub text: String,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl FromStr for WallCron {
-    type Err = CronError;
-
-    /// Five fields as crontab(5) has them: minute, hour, day of month, month, day of week with 0 and 7 for Sunday.
-    fn from_str(text: &str) -> Result<Self, CronError> {
-        let error = |reason: String| CronError { text: text.to_owned(), reason };
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let [minute, hour, day, month, weekday] = fields[..] else {
-            return Err(error(format!("it has {} fields", fields.len())));
-        };
-        let weekday = weekdays(weekday).ok_or_else(|| error(format!("`{weekday}` is no day of the week")))?;
-        let schedule = cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday}"));
-        let schedule = schedule.map_err(|reason| error(reason.to_string()))?;
-        Ok(WallCron { text: text.to_owned(), schedule: Box::new(schedule) })
-    }
-}
-
-/// The days of the week as the crate counts them, Sunday being 1, from crontab's, where it is 0 and 7.
-fn weekdays(field: &str) -> Option<String> {
-    let day = |text: &str| -> Option<String> {
-        match text.parse::<u8>() {
-            Ok(number @ 0..=7) => Some((number % 7 + 1).to_string()),
-            Ok(_) => None,
-            Err(_) => Some(text.to_owned()),
-        }
-    };
-    let part = |part: &str| -> Option<String> {
-        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-        let range = match range.split_once('-') {
-            // Up to Sunday as the seventh day: the crate's ranges end on Saturday.
-            Some((from, "7")) => format!("{}-7,1", day(from)?),
-            Some((from, to)) => format!("{}-{}", day(from)?, day(to)?),
-            None => day(range)?,
-        };
-        Some(step.map_or(range.clone(), |step| format!("{range}/{step}")))
-    };
-    field.split(',').map(part).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
-}
-
-impl WallCron {
-    /// The expression as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Its times after `wall`, in order.
-    pub fn after(&self, wall: DateTime) -> impl Iterator<Item = DateTime> + '_ {
-        let from = to_chrono(wall);
-        from.into_iter().flat_map(|from| self.schedule.after(&from).map(from_chrono)).map_while(|wall| wall)
-    }
-}
-
-/// The wall time as if it were of UTC: the crate then only counts.
-fn to_chrono(wall: DateTime) -> Option<ChronoDateTime<Utc>> {
-    let part = |value: i8| u32::try_from(value).ok();
-    let day = NaiveDate::from_ymd_opt(wall.year().into(), part(wall.month())?, part(wall.day())?)?;
-    let moment = day.and_hms_opt(part(wall.hour())?, part(wall.minute())?, part(wall.second())?)?;
-    Some(moment.and_utc())
-}
-
-fn from_chrono(moment: ChronoDateTime<Utc>) -> Option<DateTime> {
-    let part = |value: u32| i8::try_from(value).ok();
-    DateTime::new(
-        i16::try_from(moment.year()).ok()?,
-        part(moment.month())?,
-        part(moment.day())?,
-        part(moment.hour())?,
-        part(moment.minute())?,
-        part(moment.second())?,
-        0,
-    )
-    .ok()
 }
 
 /// A handoff.
@@ -298,32 +197,6 @@ mod tests {
             let found: Vec<Handoff> =
                 rotation.handoffs(&zone, Timestamp::parse_rfc3339(at).expect(at)).take(2).collect();
             assert_eq!(found[1].at.since(found[0].at).as_secs() / 60, minutes, "{at}");
-        }
-    }
-
-    #[test]
-    fn cron_counts_days_as_crontab_does() {
-        let from: DateTime = "2024-01-01T00:00".parse().expect("a Monday");
-        for (text, expected) in [
-            ("0 9 * * 0", "2024-01-07T09:00:00 2024-01-14T09:00:00"),
-            ("0 9 * * 7", "2024-01-07T09:00:00 2024-01-14T09:00:00"),
-            ("0 9 * * 1-5", "2024-01-01T09:00:00 2024-01-02T09:00:00"),
-            ("0 9 * * Mon", "2024-01-01T09:00:00 2024-01-08T09:00:00"),
-            ("30 8 1 * *", "2024-01-01T08:30:00 2024-02-01T08:30:00"),
-            ("0 9 * * 6-7", "2024-01-06T09:00:00 2024-01-07T09:00:00"),
-        ] {
-            let cron: WallCron = text.parse().expect(text);
-            let found: Vec<String> = cron.after(from).take(2).map(|wall| wall.to_string()).collect();
-            assert_eq!(found.join(" "), expected, "{text}");
-        }
-        for (text, part) in [
-            ("9 * * *", "4 fields"),
-            ("0 25 * * *", "no cron expression"),
-            ("0 9 * * 8", "day of the week"),
-            ("", "0 fields"),
-        ] {
-            let error = text.parse::<WallCron>().expect_err(text).to_string();
-            assert!(error.contains(part), "{text}: {error}");
         }
     }
 }

@@ -4,14 +4,54 @@
 //! twice, because the clock was put back over it, is its first occurrence where something begins, its last where something
 //! ends: what follows one another may overlap then, and leaves no gap.
 
+use std::str::FromStr;
+
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::model::Timestamp;
 
+/// A moment as people write it: an instant, or what the clock on some wall shows then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The same everywhere.
+    Instant(Timestamp),
+    /// By a clock that is still to be named.
+    Wall(DateTime),
+}
+
+/// A text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no time; write `2026-01-05`, `2026-01-05T09:00`, or `2026-01-05T09:00:00Z`")]
+pub struct MomentError;
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    /// RFC 3339, or without an offset a date, a date with hours and minutes, or with seconds too.
+    fn from_str(text: &str) -> Result<Moment, MomentError> {
+        if let Some(at) = Timestamp::parse_rfc3339(text) {
+            return Ok(Moment::Instant(at));
+        }
+        let has_form =
+            matches!(text.len(), 10 | 16 | 19) && text.is_ascii() && !text[10..].contains(['-', '+', '[', 'Z']);
+        text.parse().ok().filter(|_| has_form).map(Moment::Wall).ok_or(MomentError)
+    }
+}
+
+impl Moment {
+    /// When that is by the clock of `zone`; `None` beyond the years that can be told.
+    pub fn by(&self, zone: &TimeZone, occurrence: Occurrence) -> Option<Timestamp> {
+        match self {
+            Moment::Instant(at) => Some(*at),
+            Moment::Wall(wall) => instant(zone, *wall, occurrence),
+        }
+    }
+}
+
 /// Which occurrence of a time that exists twice is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Occurrence {
+pub enum Occurrence {
     /// Of a beginning.
     First,
     /// Of an end.
@@ -45,6 +85,27 @@ pub(super) fn shown(zone: &TimeZone, at: Timestamp) -> Option<DateTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_as_people_write_them() {
+        let zone = TimeZone::get("Europe/Berlin").expect("known");
+        for (text, expected) in [
+            ("2026-01-05", Some("2026-01-04T23:00:00Z")),
+            ("2026-07-05T09:00", Some("2026-07-05T07:00:00Z")),
+            ("2026-07-05T09:00:30", Some("2026-07-05T07:00:30Z")),
+            ("2026-07-05T09:00:00Z", Some("2026-07-05T09:00:00Z")),
+            ("2026-07-05T09:00:00-01:00", Some("2026-07-05T10:00:00Z")),
+            ("2026-07-05T09:00-05", Some("2026-07-05T14:00:00Z")),
+            ("2026-07-05T09", None),
+            ("2026-02-30", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            let moment = text.parse::<Moment>().ok();
+            let at = moment.and_then(|moment| moment.by(&zone, Occurrence::First)).map(|at| at.to_string());
+            assert_eq!(at.as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn times_that_do_not_exist_and_times_that_exist_twice() {

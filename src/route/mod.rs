@@ -18,7 +18,7 @@ mod tree;
 mod verdict;
 mod watch;
 
-pub use cron::{Cron, CronError};
+pub use cron::Cron;
 pub use flap::{FLAPPING_ANNOTATION, Flap, Flaps, Steadied};
 pub use flush::Decision;
 pub use group::{Group, Integrated, Ledger, Target};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module imports only from those before it.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "model", "lang", "formats", "template", "series", "eval", "rule", "route", "oncall", "deliver", "engine", "config",
     "lint", "sim", "shell", "cli",
 ];

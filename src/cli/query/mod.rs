@@ -30,6 +30,7 @@ use answer::{Answer, Cell};
 use chart::{Chart, Line, draw};
 use times::{Asked, Times};
 
+pub(super) use table::aligned;
 pub(super) use times::duration;
 
 /// The exit code of a query that failed.

@@ -96,7 +96,7 @@ pub(super) fn names(rows: &[Row]) -> (String, Vec<String>) {
 }
 
 /// Lines of cells; each column is as wide as its widest cell, the last ones as the values are.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(in crate::cli) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();

@@ -9,6 +9,7 @@ mod including;
 mod main_files;
 mod muting;
 mod noise;
+mod oncall;
 mod paging;
 mod rule_files;
 mod slack_mail_webhook;

@@ -65,6 +65,7 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/api/v1/rules", READ),
         (Get, "/api/v1/targets", READ),
         (Get, "/api/v1/history", READ),
+        (Get, "/api/v1/oncall", READ),
         (Get, "/api/v1/status/runtimeinfo", READ),
         (GetPost, "/api/v1/query", READ),
         (GetPost, "/api/v1/query_range", READ),

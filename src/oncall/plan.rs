@@ -1,0 +1,77 @@
+//! What the configuration says of people and schedules.
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{Override, Schedule};
+use crate::model::Timestamp;
+
+/// Somebody who can be on call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The name that schedules refer to.
+    pub name: String,
+    /// The name for people; `name` if none is given.
+    pub full_name: String,
+    /// Whose clock they live by.
+    pub zone: TimeZone,
+}
+
+/// People, schedules, and the exceptions from these that stand in the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OncallPlan {
+    /// Everybody, by order of the file.
+    pub users: Vec<User>,
+    /// The schedules; their people are all among the users.
+    pub schedules: Vec<Schedule>,
+    /// The exceptions; their people are all among the users, their schedules among the schedules.
+    pub overrides: Vec<Override>,
+}
+
+/// Who is on call by one schedule, until when, and who is next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Duty {
+    /// The schedule.
+    pub schedule: String,
+    /// The time zone whose clock it goes by.
+    pub time_zone: String,
+    /// Who is on call; nobody in a gap.
+    pub on_call: Vec<String>,
+    /// When that changes; `None` if it does not within two years.
+    #[serde(serialize_with = "rfc3339_or_none")]
+    pub until: Option<Timestamp>,
+    /// Who is on call next, after a gap if there is one; nobody if nobody is within two years.
+    pub next: Vec<String>,
+}
+
+fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl OncallPlan {
+    /// Who is on call by `schedule` at `at`.
+    pub fn duty(&self, schedule: &Schedule, at: Timestamp) -> Duty {
+        let on_call = schedule.on_call(at, &self.overrides);
+        let following = usize::from(!on_call.is_empty());
+        Duty {
+            schedule: schedule.name.clone(),
+            time_zone: schedule.zone.iana_name().unwrap_or("UTC").to_owned(),
+            until: schedule.next_change(at, &self.overrides),
+            next: schedule.on_call_next(at, following, &self.overrides).unwrap_or_default(),
+            on_call,
+        }
+    }
+
+    /// Who is on call at `at`, by each schedule.
+    pub fn duties(&self, at: Timestamp) -> Vec<Duty> {
+        self.schedules.iter().map(|schedule| self.duty(schedule, at)).collect()
+    }
+
+    /// The user `name`.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.name == name)
+    }
+}
