@@ -56,6 +56,10 @@ impl Rotation {
         let at = move |(number, wall): (usize, DateTime)| {
             Some(Handoff { number, at: instant(zone, wall, Occurrence::First)? })
         };
+        // Beyond the years that can be told nothing is handed over.
+        if shown(zone, from).is_none() {
+            return Box::new(std::iter::empty());
+        }
         match &self.every {
             Every::Cron(cron) => {
                 let walls = std::iter::once(self.start).chain(cron.after(self.start)).take(HANDOFFS_MAX).enumerate();

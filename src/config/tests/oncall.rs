@@ -150,7 +150,15 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn places_and_hints() {
-    insta::assert_snapshot!(with("users: [ada, benedict]", "users: [ada, [bendict]]"), @"");
+    insta::assert_snapshot!(with("users: [ada, benedict]", "users: [ada, [bendict]]"), @r"
+    error[config/unknown-user]: no user is named `bendict`
+      --> watchbell.yml:11:23
+       |
+    11 |         users: [ada, [bendict]]
+       |                       ^^^^^^^
+       |
+       = help: did you mean `benedict`?
+    ");
 }
 
 #[test]
@@ -165,10 +173,18 @@ fn gaps_are_found() {
     assert!(check(&["watchbell.yml".to_owned()], &files, &no_environment).diagnostics.is_empty());
     let with_gap =
         FIXTURE.replace("        users: [cy, dee]\n", "        users: [cy, dee]\n        until: 2026-06-05\n");
-    insta::assert_snapshot!(found(&with_gap, "2026-06-01T00:00:00Z"), @"");
+    insta::assert_snapshot!(found(&with_gap, "2026-06-01T00:00:00Z"), @r"
+    warning[schedule/gap]: nobody is on call by `follow-the-sun` within the next 90 days from 2026-06-05 00:00 to 2026-06-05 08:00, from 2026-06-05 18:00 to 2026-06-08 08:00, from 2026-06-08 18:00 to 2026-06-09 08:00, and 59 times more (UTC)
+      --> watchbell.yml:18:11
+       |
+    18 |   - name: follow-the-sun
+       |           ^^^^^^^^^^^^^^
+    ");
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn nothing_panics(
         start in "(-?[0-9]{4}|2026)-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9])?",

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::App;
+use super::rules::unavailable;
 
 /// `GET /api/v1/oncall`
 pub(super) async fn oncall(State(app): State<App>) -> Response {
@@ -22,9 +22,4 @@ pub(super) async fn oncall(State(app): State<App>) -> Response {
         Ok(duties) => Json(json!({ "status": "success", "data": duties })).into_response(),
         Err(error) => unavailable(&error.to_string()),
     }
-}
-
-fn unavailable(error: &str) -> Response {
-    let body = json!({ "status": "error", "errorType": "unavailable", "error": error });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }

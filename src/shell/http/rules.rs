@@ -98,7 +98,7 @@ pub(super) async fn alerts(State(app): State<App>) -> Response {
     }
 }
 
-fn unavailable(error: &str) -> Response {
+pub(super) fn unavailable(error: &str) -> Response {
     let body = json!({ "status": "error", "errorType": "unavailable", "error": error });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
