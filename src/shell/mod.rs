@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod journal;
 pub mod notify;
 mod oauth2;
+pub(crate) mod plot;
 pub mod prometheus_client;
 mod proxy;
 pub mod reload;

@@ -1,13 +1,12 @@
 //! Lines over time, drawn with characters.
 
-mod axis;
 mod canvas;
 
 use std::fmt::Write as _;
 
 use crate::model::Timestamp;
+use crate::shell::plot::{Frame, Scale, number, time_labels};
 
-use axis::{Scale, time_labels};
 use canvas::Canvas;
 
 /// How many series are drawn.
@@ -19,8 +18,6 @@ const HEIGHT: (usize, usize) = (5, 100);
 const COLORS: [u8; 6] = [36, 33, 35, 32, 34, 31];
 /// What the series are drawn with where there are no colours to tell them apart.
 const MARKS: [char; 10] = ['*', '+', 'o', 'x', '#', '@', '%', '&', '=', '~'];
-/// Gaps longer than this many steps are not bridged.
-const GAP_STEPS: f64 = 1.5;
 
 /// A line of a chart.
 #[derive(Clone, Debug)]
@@ -65,8 +62,10 @@ pub(super) fn draw(chart: &Chart<'_>) -> String {
     let width = chart.width.clamp(WIDTH.0, WIDTH.1).saturating_sub(margin).max(10);
     let marked = chart.ascii || (lines.len() > 1 && !chart.color);
     let mut canvas = Canvas::new(width, height, marked);
+    let (columns, rows) = canvas.dots();
+    let frame = Frame { scale, start: chart.start, end: chart.end, step_ms: chart.step_ms, columns, rows };
     for (index, line) in lines.iter().enumerate() {
-        plot(&mut canvas, chart, &scale, index, line);
+        frame.plot(&line.points, |dot| canvas.dot(index, dot));
     }
     let (corner, side, bottom, tick) = match chart.ascii {
         true => ('+', '|', '-', '+'),
@@ -81,7 +80,7 @@ pub(super) fn draw(chart: &Chart<'_>) -> String {
         text.push_str(drawn.trim_end());
         text.push('\n');
     }
-    let times = time_labels(chart.start, chart.end, width);
+    let times = time_labels(chart.start, chart.end, width, 1);
     let mut axis: Vec<char> = vec![bottom; width];
     for (column, _) in &times {
         axis[(*column).min(width - 1)] = tick;
@@ -101,28 +100,6 @@ fn color(index: usize) -> u8 {
     COLORS[index % COLORS.len()]
 }
 
-/// Draws one line.
-fn plot(canvas: &mut Canvas, chart: &Chart<'_>, scale: &Scale, index: usize, line: &Line) {
-    let (columns, rows) = canvas.dots();
-    let span = (chart.end.millis() as f64 - chart.start.millis() as f64).max(1.0);
-    let gap = chart.step_ms.max(1) as f64 * GAP_STEPS;
-    let dot = |fraction: f64, count: usize| (fraction * (count - 1) as f64).round() as usize;
-    let mut last: Option<(f64, (usize, usize))> = None;
-    for (at, value) in &line.points {
-        let millis = at.millis() as f64 - chart.start.millis() as f64;
-        if !value.is_finite() || !(0.0..=span).contains(&millis) {
-            last = None;
-            continue;
-        }
-        let here = (dot(millis / span, columns), dot(1.0 - scale.fraction(*value), rows));
-        match last {
-            Some((before, from)) if millis - before <= gap => canvas.line(index, from, here),
-            _ => canvas.dot(index, here),
-        }
-        last = Some((millis, here));
-    }
-}
-
 /// What each line is, with its last value.
 fn legend(text: &mut String, chart: &Chart<'_>, lines: &[Line], marked: bool) {
     for (index, line) in lines.iter().enumerate() {
@@ -131,7 +108,7 @@ fn legend(text: &mut String, chart: &Chart<'_>, lines: &[Line], marked: bool) {
             (false, true) => '-',
             (false, false) => '━',
         };
-        let last = line.points.last().map(|(_, value)| format!("  last {}", axis::number(*value)));
+        let last = line.points.last().map(|(_, value)| format!("  last {}", number(*value)));
         let _ = match chart.color {
             true => write!(text, "\u{1b}[{}m{mark}\u{1b}[0m {}", color(index), line.name),
             false => write!(text, "{mark} {}", line.name),

@@ -71,6 +71,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     let implicit = fields.flag("force_implicit_tls").or(smtp.force_implicit_tls);
     let headers = headers(fields);
     let threading = threading(fields, &headers);
+    let chart = fields.flag("chart").unwrap_or(false);
     let own_password = fields.secret("auth_password", "auth_password_file");
     let own_secret = fields.secret("auth_secret", "auth_secret_file");
     let mut own_or = |name, default: &str| match fields.text(name) {
@@ -110,6 +111,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         text,
         headers,
         threading,
+        chart,
         timeout,
     };
     Some(Channel::Email(Box::new(config)))

@@ -70,6 +70,9 @@ fn mail() {
         assert_eq!(email.auth_secret, Some(Secret::Value(secret.to_owned())), "{extra}");
         assert_eq!((email.auth_identity.as_str(), email.threading), (identity, threading), "{extra}");
     }
+    for (extra, expected) in [("", false), ("chart: false", false), ("chart: true", true)] {
+        assert_eq!(read(extra).chart, expected, "{extra}");
+    }
     for (threading, expected) in [
         ("{enabled: true}", "`thread_by_date` must be"),
         ("{enabled: true, thread_by_date: weekly}", "`thread_by_date` must be"),

@@ -38,6 +38,8 @@ pub struct EmailConfig {
     pub headers: BTreeMap<String, String>,
     /// Which mails clients show as one conversation.
     pub threading: MailThreading,
+    /// The HTML body shows a chart of the expression of an alert.
+    pub chart: bool,
     /// The time that an attempt may take.
     pub timeout: Duration,
 }

@@ -10,6 +10,7 @@ use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use tracing::warn;
 
+use super::chart::Image;
 use super::mail::{self, Mail};
 use super::mail_login::log_in;
 use super::text::one_line;
@@ -26,7 +27,12 @@ const ERROR_LENGTH_MAX: usize = 512;
 
 pub(super) async fn send(config: &EmailConfig, attempt: &Attempt<'_>) -> Outcome {
     let mut hidden = Hidden::default();
-    let outcome = match tokio::time::timeout(limit(config.timeout), try_send(config, attempt, &mut hidden)).await {
+    let chart = match attempt.charts {
+        Some(charts) if config.chart && !config.html.is_empty() => charts.image(attempt.notification).await,
+        _ => None,
+    };
+    let trying = try_send(config, attempt, chart.as_ref(), &mut hidden);
+    let outcome = match tokio::time::timeout(limit(config.timeout), trying).await {
         // What became of the mail is settled, however the server takes its leave.
         Ok(Ok((outcome, connection))) => {
             quit(connection).await;
@@ -52,9 +58,10 @@ async fn quit(mut connection: AsyncSmtpConnection) {
 async fn try_send(
     config: &EmailConfig,
     attempt: &Attempt<'_>,
+    chart: Option<&Image>,
     hidden: &mut Hidden,
 ) -> Result<(Outcome, AsyncSmtpConnection), Outcome> {
-    let mail = mail::render(config, attempt.notification, &attempt.texts(), attempt.idempotency_key)?;
+    let mail = mail::render(config, attempt.notification, &attempt.texts(), attempt.idempotency_key, chart)?;
     let mut connection = connect(config).await?;
     if let Err(outcome) = log_in(&mut connection, config, hidden).await {
         return Ok((outcome, connection));

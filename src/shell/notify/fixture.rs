@@ -150,6 +150,7 @@ pub(super) fn email(host: &str, port: u16) -> EmailConfig {
         text: String::new(),
         headers: BTreeMap::from([("Subject".into(), "[{{ .Status }}] {{ .CommonLabels.alertname }} — Störung".into())]),
         threading: MailThreading::Off,
+        chart: false,
         timeout: Duration::from_secs(10),
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lettre::address::Envelope;
-use lettre::message::header::{self, HeaderName, HeaderValue};
-use lettre::message::{Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::header::{self, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
+use super::chart::Image;
 use super::console;
-use super::text::{RenderError, Texts, one_line};
+use super::text::{RenderError, Texts, escape_html, one_line};
 use crate::deliver::{EmailConfig, MailThreading, Notification};
 use crate::model::Timestamp;
 
@@ -48,12 +49,13 @@ impl fmt::Display for Mail {
     }
 }
 
-/// The mail: the same bytes at every attempt under one `idempotency_key`, its `Message-ID` included.
+/// The mail: the same bytes at every attempt under one `idempotency_key` with the same `chart`, its `Message-ID` included.
 pub(super) fn render(
     config: &EmailConfig,
     notification: &Notification,
     texts: &Texts<'_>,
     idempotency_key: &str,
+    chart: Option<&Image>,
 ) -> Result<Mail, RenderError> {
     let to = addresses("to", &texts.exact("to", &config.to)?)?;
     let from = addresses("from", &texts.exact("from", &config.from)?)?;
@@ -79,7 +81,7 @@ pub(super) fn render(
             builder = with_header(builder, name, &texts.text("headers", template))?;
         }
     }
-    let message = body(builder, config, texts, &id)?;
+    let message = body(builder, config, texts, &id, chart)?;
     Ok(Mail { envelope, bytes: message.formatted() })
 }
 
@@ -94,7 +96,13 @@ fn thread_root(threading: MailThreading, notification: &Notification) -> Option<
 }
 
 /// Text and HTML as alternatives; without a template for the text it is what the console shows.
-fn body(builder: MessageBuilder, config: &EmailConfig, texts: &Texts<'_>, id: &str) -> Result<Message, RenderError> {
+fn body(
+    builder: MessageBuilder,
+    config: &EmailConfig,
+    texts: &Texts<'_>,
+    id: &str,
+    chart: Option<&Image>,
+) -> Result<Message, RenderError> {
     let text = match config.text.is_empty() {
         true => console::render(texts.data(), false),
         false => texts.text("text", &config.text),
@@ -103,10 +111,29 @@ fn body(builder: MessageBuilder, config: &EmailConfig, texts: &Texts<'_>, id: &s
         builder.singlepart(SinglePart::plain(text))
     } else {
         let html = texts.html("html", &config.html);
-        let parts = MultiPart::alternative().boundary(format!("={id}"));
-        builder.multipart(parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html)))
+        let parts = MultiPart::alternative().boundary(format!("={id}")).singlepart(SinglePart::plain(text));
+        builder.multipart(match chart {
+            None => parts.singlepart(SinglePart::html(html)),
+            Some(chart) => parts.multipart(with_chart(html, chart, id)?),
+        })
     };
     built.map_err(|error| RenderError::Mail(error.to_string()))
+}
+
+/// The HTML with `chart` at its end, which comes as a part of its own (RFC 2387, RFC 2392).
+fn with_chart(mut html: String, chart: &Image, id: &str) -> Result<MultiPart, RenderError> {
+    let content_id = format!("{id}.chart@watchbell");
+    let (width, height) = chart.size;
+    let caption = escape_html(&chart.caption);
+    let shown = format!(
+        r#"<p><img src="cid:{content_id}" width="{width}" height="{height}" alt="Chart"><br><small>{caption} (times in UTC)</small></p>"#
+    );
+    let end = html.to_ascii_lowercase().rfind("</body>").unwrap_or(html.len());
+    html.insert_str(end, &shown);
+    let image = Attachment::new_inline_with_name(content_id, "chart.png".to_owned());
+    let media_type = ContentType::parse("image/png").map_err(|error| RenderError::Mail(error.to_string()))?;
+    let parts = MultiPart::related().boundary(format!("=chart-{id}"));
+    Ok(parts.singlepart(SinglePart::html(html)).singlepart(image.body(chart.png.clone(), media_type)))
 }
 
 /// Sets `name`; headers that hold addresses are written as such if they can be read so.
@@ -198,11 +225,26 @@ mod tests {
         change(&mut config);
         let (templates, notification) = (fixture::templates(), fixture::notification());
         let texts = Texts::new(&templates, notification.template_data(fixture::EXTERNAL_URL));
-        render(&config, &notification, &texts, "key").map(|mail| mail.to_string())
+        render(&config, &notification, &texts, "key", None).map(|mail| mail.to_string())
     }
 
     fn headers(mail: &str) -> &str {
         mail.split("\n\n").next().unwrap_or("")
+    }
+
+    #[test]
+    fn a_chart_is_shown_at_the_end_of_the_html() {
+        let (templates, notification) = (fixture::templates(), fixture::notification());
+        let texts = Texts::new(&templates, notification.template_data(fixture::EXTERNAL_URL));
+        let chart = Image { png: b"\x89PNG".to_vec(), size: (640, 220), caption: "HighLoad: load > 5".to_owned() };
+        let body = |html: &str| {
+            let config = EmailConfig { html: html.to_owned(), text: "text".into(), ..fixture::email("127.0.0.1", 25) };
+            let mail = render(&config, &notification, &texts, "key", Some(&chart)).expect("rendered").to_string();
+            mail.split_once("MIME-Version").map(|(_, body)| body.to_owned()).expect("a body")
+        };
+        insta::assert_snapshot!(body("<body><p>Load</p></BODY></html>"), @"");
+        assert!(body("<p>Load</p>").replace("=\n", "").contains("<p>Load</p><p><img src=3D"));
+        assert!(!body("").contains("chart"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod alertmanager;
 mod aws;
+mod chart;
 mod console;
 mod discord;
 mod email;
@@ -56,6 +57,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use chart::{ChartData, ChartSource, LINES_MAX as CHART_LINES_MAX};
 pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
@@ -66,6 +68,7 @@ pub use webhook::{WebhookBody, WebhookPayload};
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome, PagerdutyKey};
 use crate::model::Timestamp;
 use crate::template::NotificationTemplates;
+use chart::Charts;
 use http::HttpSender;
 use text::{Texts, pretty};
 use wechat::WechatTokens;
@@ -82,12 +85,14 @@ pub struct Sender {
     external_url: String,
     http: HttpSender,
     wechat_tokens: WechatTokens,
+    charts: Option<Charts>,
 }
 
 /// What one attempt works with.
 struct Attempt<'a> {
     http: &'a HttpSender,
     wechat_tokens: &'a WechatTokens,
+    charts: Option<&'a Charts>,
     templates: &'a NotificationTemplates,
     external_url: &'a str,
     notification: &'a Notification,
@@ -106,7 +111,14 @@ impl Attempt<'_> {
 impl Sender {
     /// A sender that renders with `templates`; `external_url` is what `.ExternalURL` yields.
     pub fn new(templates: Arc<NotificationTemplates>, external_url: String) -> Self {
-        Sender { templates, external_url, http: HttpSender::default(), wechat_tokens: WechatTokens::default() }
+        let (http, wechat_tokens) = (HttpSender::default(), WechatTokens::default());
+        Sender { templates, external_url, http, wechat_tokens, charts: None }
+    }
+
+    /// The sender with charts of what `source` knows, where a receiver wants them.
+    pub fn with_charts(mut self, source: Arc<dyn ChartSource>) -> Self {
+        self.charts = Some(Charts::new(source));
+        self
     }
 
     /// Tells `integration` once. The delivery's key stays the same over all attempts at one notification; `now` is the time
@@ -117,6 +129,7 @@ impl Sender {
         let attempt = Attempt {
             http: &self.http,
             wechat_tokens: &self.wechat_tokens,
+            charts: self.charts.as_ref(),
             templates: &self.templates,
             external_url: &self.external_url,
             notification: &delivery.notification,
@@ -217,7 +230,7 @@ pub fn render(
         Channel::Webhook(config) => Rendered::Webhook(webhook::render(config, notification, &texts)),
         Channel::Slack(config) => Rendered::Slack(Box::new(slack::render(config, notification, &texts)?)),
         Channel::Email(config) => {
-            Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key)?))
+            Rendered::Email(Box::new(mail::render(config, notification, &texts, idempotency_key, None)?))
         }
         Channel::Discord(config) => Rendered::Request(pretty(&discord::render(config, &texts))),
         Channel::Msteams(config) => Rendered::Request(pretty(&msteams::render(config, &texts))),

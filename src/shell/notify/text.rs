@@ -78,10 +78,7 @@ impl<'a> Texts<'a> {
     /// As [`Texts::text`], with what the template puts in escaped for HTML.
     pub(super) fn html(&self, field: &'static str, text: &str) -> String {
         let html = self.templates.html(text, &self.data).map_err(|error| RenderError::Template { field, error });
-        html.unwrap_or_else(|error| {
-            let plain = self.in_place_of(&error);
-            format!("<p>{}</p>", plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
-        })
+        html.unwrap_or_else(|error| format!("<p>{}</p>", escape_html(&self.in_place_of(&error))))
     }
 
     /// The template `text` of `field`, rendered, for fields that say where it goes: nothing can take their place.
@@ -119,6 +116,11 @@ impl<'a> Texts<'a> {
         let status = self.data.status.as_str().to_uppercase();
         format!("[{status}:{}] {} <error expanding template: {error}>", self.data.alerts.len(), names.join(", "))
     }
+}
+
+/// `text` as it stands between the tags of HTML.
+pub(super) fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// At most `limit` characters of `text`; an ellipsis takes the place of what is cut.

@@ -6,8 +6,10 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, info_span};
 
+use super::charts::RuleCharts;
 use super::decider::Decider;
 use super::status::Statuses;
+use super::windows::Windows;
 use crate::config::Plan;
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::engine::Input;
@@ -24,6 +26,7 @@ pub struct Dispatch {
 
 struct Shared {
     current: RwLock<Current>,
+    windows: Windows,
     decider: OnceLock<Decider>,
     runtime: Handle,
     tasks: TaskTracker,
@@ -40,8 +43,9 @@ struct Current {
 }
 
 impl Current {
-    fn new(plan: Arc<Plan>) -> Self {
+    fn new(plan: Arc<Plan>, windows: Windows) -> Self {
         let sender = Sender::new(Arc::new(plan.templates.clone()), plan.engine.external_url.clone());
+        let sender = sender.with_charts(Arc::new(RuleCharts::new(windows, plan.clone())));
         Current { plan, sender: Arc::new(sender) }
     }
 
@@ -53,9 +57,10 @@ impl Current {
 }
 
 impl Dispatch {
-    /// Attempts go by `plan` and run on `runtime`.
+    /// Attempts go by `plan` and run on `runtime`; charts in them show what is in `windows`.
     pub(super) fn new(
         plan: Arc<Plan>,
+        windows: Windows,
         runtime: Handle,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -63,7 +68,8 @@ impl Dispatch {
     ) -> Self {
         statuses.set_receivers(receiver_names(&plan));
         let shared = Shared {
-            current: RwLock::new(Current::new(plan)),
+            current: RwLock::new(Current::new(plan, windows.clone())),
+            windows,
             decider: OnceLock::new(),
             runtime,
             tasks: TaskTracker::new(),
@@ -83,7 +89,8 @@ impl Dispatch {
     /// Attempts from now on go by `plan`.
     pub(super) fn replace(&self, plan: Arc<Plan>) {
         self.shared.statuses.set_receivers(receiver_names(&plan));
-        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(plan);
+        let current = Current::new(plan, self.shared.windows.clone());
+        *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 
     fn current(&self) -> Current {

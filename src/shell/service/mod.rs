@@ -1,5 +1,6 @@
 //! The running service: its threads and tasks, how they start, reload and stop.
 
+mod charts;
 mod decider;
 mod dispatch;
 mod evaluator;
@@ -9,6 +10,7 @@ mod running;
 mod sentinel;
 mod settings;
 mod signals;
+mod snapshot;
 mod start;
 mod status;
 mod swap;
@@ -18,6 +20,7 @@ pub use decider::{Decider, Stopping};
 pub use dispatch::Dispatch;
 pub use evaluator::{Evaluator, Progress};
 pub use reloading::{ReloadError, Reloader};
+pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
 pub use windows::Windows;

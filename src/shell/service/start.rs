@@ -183,7 +183,8 @@ async fn start(
     };
     windows::start(windows.clone(), submissions, surround, sentinel("write"))?;
 
-    let dispatch = Dispatch::new(plan.clone(), Handle::current(), clock.clone(), metrics.clone(), statuses.clone());
+    let (runtime, charted) = (Handle::current(), windows.clone());
+    let dispatch = Dispatch::new(plan.clone(), charted, runtime, clock.clone(), metrics.clone(), statuses.clone());
     let send = dispatch.clone();
     let layout = StoreOptions::inside(plan.storage_path.as_ref());
     let surround = decider::Surround {

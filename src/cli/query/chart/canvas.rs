@@ -41,31 +41,6 @@ impl Canvas {
         }
     }
 
-    /// Sets the dots between two, both included (Bresenham's algorithm).
-    pub(super) fn line(&mut self, line: usize, from: (usize, usize), to: (usize, usize)) {
-        let signed = |(x, y): (usize, usize)| (x as i64, y as i64);
-        let ((mut x, mut y), (to_x, to_y)) = (signed(from), signed(to));
-        let (across, down) = ((to_x - x).abs(), -(to_y - y).abs());
-        let (step_x, step_y) = ((to_x - x).signum(), (to_y - y).signum());
-        let mut error = across + down;
-        loop {
-            // Between two points of the field every coordinate is in it.
-            self.dot(line, (x as usize, y as usize));
-            if (x, y) == (to_x, to_y) {
-                return;
-            }
-            let double = 2 * error;
-            if double >= down {
-                error += down;
-                x += step_x;
-            }
-            if double <= across {
-                error += across;
-                y += step_y;
-            }
-        }
-    }
-
     /// A row's characters; `color` gives the ANSI colour of a line.
     pub(super) fn row(&self, row: usize, mark: impl Fn(usize) -> char, color: impl Fn(usize) -> Option<u8>) -> String {
         let mut text = String::new();

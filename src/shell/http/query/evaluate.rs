@@ -12,12 +12,12 @@ use super::form::Form;
 use super::json::{write_scalar, write_text, write_time};
 use super::listing::{Items, Listing};
 use super::parameters::{duration, expression, limit, nanoseconds, time, time_or};
-use super::snapshot::Snapshot;
 use super::{Bounds, Queries};
 use crate::eval::{self, EvalError, EvalErrorKind, Evaluated, Value, Warning, WarningLevel};
 use crate::lang::{Expr, ValueType};
 use crate::model::Timestamp;
 use crate::shell::clock::Started;
+use crate::shell::service::Snapshot;
 
 /// How many points each series of a range query may have.
 const POINTS_MAX: i128 = 11_000;

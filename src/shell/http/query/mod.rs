@@ -10,7 +10,6 @@ mod language;
 mod listing;
 mod lookup;
 mod parameters;
-mod snapshot;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -14,7 +14,7 @@ const TIME_STEPS: [i64; 22] = [
 
 /// The value axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     step: f64,
@@ -22,7 +22,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// An axis that holds the finite ones of `values` and begins and ends at round numbers; none if there is no such value.
-    pub(super) fn of(values: impl Iterator<Item = f64>, rows: usize) -> Option<Scale> {
+    pub(crate) fn of(values: impl Iterator<Item = f64>, rows: usize) -> Option<Scale> {
         let finite = values.filter(|value| value.is_finite());
         let (low, high) =
             finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -43,12 +43,12 @@ impl Scale {
     }
 
     /// Where `value` is between the ends of the axis.
-    pub(super) fn fraction(&self, value: f64) -> f64 {
+    pub(crate) fn fraction(&self, value: f64) -> f64 {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
     /// The number at each row, from the top; not every row has one.
-    pub(super) fn labels(&self, rows: usize) -> Vec<Option<String>> {
+    pub(crate) fn labels(&self, rows: usize) -> Vec<Option<String>> {
         let mut labels = vec![None; rows];
         let count = ((self.high - self.low) / self.step).round().clamp(1.0, rows as f64) as usize;
         for index in 0..=count {
@@ -77,7 +77,7 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// A number with at most four digits and a suffix for its magnitude: `12.5k`, `-0.25`, `3e-09`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     const SUFFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     let magnitude = value.abs();
     if !value.is_finite() || magnitude >= 1e18 || (magnitude != 0.0 && magnitude < 1e-4) {
@@ -107,15 +107,16 @@ fn trimmed(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
-/// The times to write under the axis with their column, at most as many as have room.
-pub(super) fn time_labels(start: Timestamp, end: Timestamp, width: usize) -> Vec<(usize, String)> {
+/// The times to write under the axis with their column, at most as many as have room: the axis has `width` columns, a
+/// character takes `cell` of them.
+pub(crate) fn time_labels(start: Timestamp, end: Timestamp, width: usize, cell: usize) -> Vec<(usize, String)> {
     let span = end.since(start);
     let format = time_format(span);
     let label = |at: Timestamp| match at.to_jiff() {
         Some(at) => at.to_zoned(TimeZone::UTC).strftime(format).to_string(),
         None => format!("{}s", at.millis() / 1000),
     };
-    let room = label(start).chars().count() + 3;
+    let room = (label(start).chars().count() + 3) * cell;
     let count = (width / room).max(1);
     let seconds = span.as_secs_f64() / count as f64;
     let longest = TIME_STEPS[TIME_STEPS.len() - 1];
@@ -130,7 +131,7 @@ pub(super) fn time_labels(start: Timestamp, end: Timestamp, width: usize) -> Vec
     while let Some(at) = next.filter(|at| *at <= end.millis() && labels.len() <= count) {
         let column = ((at as f64 - start.millis() as f64) / span_ms * (width - 1) as f64).round() as usize;
         let text = label(Timestamp::from_millis(at));
-        if column + text.chars().count() > width + 2 {
+        if column + text.chars().count() * cell > width + 2 * cell {
             break;
         }
         labels.push((column, text));
@@ -201,7 +202,7 @@ mod tests {
         #[test]
         fn times_stand_apart(start: i64, span in 0_i64..10_000_000_000_000, width in 10_usize..400) {
             let (start, end) = (Timestamp::from_millis(start), Timestamp::from_millis(start.saturating_add(span)));
-            let labels = time_labels(start, end, width);
+            let labels = time_labels(start, end, width, 1);
             for pair in labels.windows(2) {
                 prop_assert!(pair[0].0 + pair[0].1.chars().count() < pair[1].0 + 1, "{labels:?}");
             }

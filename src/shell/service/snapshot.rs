@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::windows::Windows;
 use crate::model::{Matcher, Timestamp};
 use crate::series::{Querier, Stretch};
-use crate::shell::service::Windows;
 
-/// The series for one query.
-pub(super) struct Snapshot<'a> {
+/// The series for one query, at its limits.
+pub struct Snapshot<'a> {
     windows: &'a Windows,
     samples_max: u64,
     read: AtomicU64,
@@ -19,18 +19,18 @@ pub(super) struct Snapshot<'a> {
 
 impl<'a> Snapshot<'a> {
     /// The series of `windows`; sets `canceled` when a query reads more than `samples_max` samples.
-    pub(super) fn new(windows: &'a Windows, samples_max: usize, canceled: Arc<AtomicBool>) -> Self {
+    pub fn new(windows: &'a Windows, samples_max: usize, canceled: Arc<AtomicBool>) -> Self {
         let samples_max = u64::try_from(samples_max).unwrap_or(u64::MAX);
         Snapshot { windows, samples_max, read: AtomicU64::new(0), canceled }
     }
 
     /// How many samples were read.
-    pub(super) fn samples_read(&self) -> u64 {
+    pub fn samples_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
     /// Whether the query wanted more samples than it may have.
-    pub(super) fn is_exceeded(&self) -> bool {
+    pub fn is_exceeded(&self) -> bool {
         self.samples_read() > self.samples_max
     }
 }
