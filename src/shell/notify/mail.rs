@@ -240,9 +240,38 @@ mod tests {
         let body = |html: &str| {
             let config = EmailConfig { html: html.to_owned(), text: "text".into(), ..fixture::email("127.0.0.1", 25) };
             let mail = render(&config, &notification, &texts, "key", Some(&chart)).expect("rendered").to_string();
-            mail.split_once("MIME-Version").map(|(_, body)| body.to_owned()).expect("a body")
+            mail.split_once("MIME-Version: 1.0\n").map(|(_, body)| body.to_owned()).expect("a body")
         };
-        insta::assert_snapshot!(body("<body><p>Load</p></BODY></html>"), @"");
+        insta::assert_snapshot!(body("<body><p>Load</p></BODY></html>"), @r##"
+        Content-Type: multipart/alternative;
+         boundary="=2c70e12b7a0646f92279f427c7b38e73"
+
+        --=2c70e12b7a0646f92279f427c7b38e73
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: 7bit
+
+        text
+        --=2c70e12b7a0646f92279f427c7b38e73
+        Content-Type: multipart/related;
+         boundary="=chart-2c70e12b7a0646f92279f427c7b38e73"
+
+        --=chart-2c70e12b7a0646f92279f427c7b38e73
+        Content-Type: text/html; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        <body><p>Load</p><p><img src=3D"cid:2c70e12b7a0646f92279f427c7b38e73.chart@=
+        watchbell" width=3D"640" height=3D"220" alt=3D"Chart"><br><small>HighLoad: =
+        load &gt; 5 (times in UTC)</small></p></BODY></html>
+        --=chart-2c70e12b7a0646f92279f427c7b38e73
+        Content-ID: <2c70e12b7a0646f92279f427c7b38e73.chart@watchbell>
+        Content-Disposition: inline; filename="chart.png"
+        Content-Type: image/png
+        Content-Transfer-Encoding: base64
+
+        iVBORw==
+        --=chart-2c70e12b7a0646f92279f427c7b38e73--
+        --=2c70e12b7a0646f92279f427c7b38e73--
+        "##);
         assert!(body("<p>Load</p>").replace("=\n", "").contains("<p>Load</p><p><img src=3D"));
         assert!(!body("").contains("chart"));
     }

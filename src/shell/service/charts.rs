@@ -139,7 +139,7 @@ groups:
     /// Two machines, sampled once a minute for four hours.
     fn charts() -> RuleCharts {
         let main = "
-global: {external_url: "http://bell"}
+global: {external_url: 'http://bell'}
 rule_files: [rules.yml]
 route: {receiver: r}
 receivers: [{name: r}]

@@ -30,14 +30,60 @@ fn small(data: &ChartData) -> String {
 
 #[test]
 fn a_line_a_threshold_and_the_start() {
-    insta::assert_snapshot!(small(&data(vec![wave(0.0)])), @"");
+    insta::assert_snapshot!(small(&data(vec![wave(0.0)])), @r##"
+    ##
+    ## ..............aaaaaaaaaaaa...........|......................................
+       #          aaaa          aaaa        |
+       #        aaa                aaa      |
+     # #      aaa                    aaa    |
+    ## ......aa.......................aaa...|......................................
+    ## #   aaa                          aaa |
+       ===aa=============================aaa|======================================
+       #aaa                                aa
+     # aa                                   aaa
+    ## a....................................|.aa...................................
+       #                                    |  aaa
+       #                                    |    aa                               a
+       #                                    |     aa                            aaa
+    ## .....................................|......aaa.........................aa..
+    ## #                                    |        aaa                     aaa
+       #                                    |          aaa                 aaa
+       #                                    |           aaaa             aaa
+    ## #                                    |              aaaa      aaaaa
+    ## .....................................|.................aaaaaaaaa............
+    ########          ########           ########           ########
+    ########          ########           ########           ########
+    "##);
 }
 
 #[test]
 fn several_lines_without_a_threshold() {
     let lines = (0..8).map(|number| vec![(at(0), f64::from(number)), (at(120), f64::from(number) * 2e4)]).collect();
     let data = ChartData { threshold: None, began: at(-1), step_ms: 120 * 60_000, ..data(lines) };
-    insta::assert_snapshot!(small(&data), @"");
+    insta::assert_snapshot!(small(&data), @r##"
+    #####
+    ##### ....................................................................eeeee
+          #                                                                eeeee
+          #                                                            eeeee
+     ###  #                                                        eeeee
+    ##### .....................................................eeeee............ddd
+    ##### #                                                eeeee           ddddddd
+          #                                            eeeee          dddddd
+          #                                        eeeee        ddddddd
+     #### #                                    eeeee       ddddddd
+    ##### .................................eeeee......ddddddd...............ccccccc
+          #                            eeeee     dddddd             cccccccccc
+          #                        eeeee   ddddddd          cccccccccc
+          #                    eeeee  ddddddd       cccccccccc
+    ##### .................eeeee.dddddd.....cccccccccc........................bbbbb
+    ##### #            eeeeedddddd  cccccccccc                 bbbbbbbbbbbbbbbbbb
+          #        eeeeedddddccccccccc         bbbbbbbbbbbbbbbbbb
+          #    eeeeedddccccccc bbbbbbbbbbbbbbbbbb
+       ## #eeeeeddccccbbbbbbbbbbb
+       ## eedcbbbbaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+      ########          ########          ########          ### ####
+      ########          ########          ########          ########
+    "##);
 }
 
 #[test]
