@@ -415,7 +415,7 @@ fn who_is_on_call() {
     );
     let calendar = oncall("--ical --user dee --at 2026-07-21");
     assert!(calendar.contains("DTSTART:20260724T230000Z\n") && calendar.contains("Dee Dee Sharp"), "{calendar}");
-    assert!(oncall("--user ada --at 2026-07-21T12:00:00Z").contains("ada is not on call"));
+    assert!(oncall("--user ada --at 2026-07-21T20:00:00Z").contains("ada is not on call"));
     for (arguments, part) in [
         ("primry", "did you mean `primary`?"),
         ("--user adda", "did you mean `ada`?"),
