@@ -107,6 +107,12 @@ impl Pace {
         Some(moved)
     }
 
+    /// Whether the group has asked to tell the integration, and waits for that at `now`.
+    pub fn holds_up(&self, now: Timestamp, group: &str) -> bool {
+        let in_storm = |storm: &Storm| storm.rages && storm.held.contains(group);
+        self.places.get(group).is_some_and(|at| *at > now) || self.storm.as_ref().is_some_and(in_storm)
+    }
+
     /// Whether nothing is to be remembered.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty() && self.places.is_empty() && self.storm.is_none()

@@ -1,13 +1,18 @@
 //! Alerts from outside: Prometheus, amtool and their like post them, and each fires until its end, which its sender moves on.
 
 mod book;
+mod pages;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Alert, Fingerprint, Labels, Timestamp, TraceId};
 
 use super::state::Call;
 use super::{Engine, EventKind, ExternalChange, keep};
-pub(super) use book::{Book, KeptSource};
-use book::{Range, Source};
+pub(super) use book::Book;
+use book::{KeptSource, Range, Source};
 
 /// How many alerts from outside are known at a time.
 pub const EXTERNAL_ALERTS_MAX: usize = 1_000_000;
@@ -15,6 +20,13 @@ pub const EXTERNAL_ALERTS_MAX: usize = 1_000_000;
 pub const EXTERNAL_LABELS_MAX: usize = 128;
 /// How many bytes its labels, its annotations and its address take together.
 pub const EXTERNAL_BYTES_MAX: usize = 128 << 10;
+
+/// An alert on a page of the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PageEntry {
+    alert: Arc<Alert>,
+    source: KeptSource,
+}
 
 /// An alert as it is posted.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +71,10 @@ pub enum ExternalError {
     TooManyAlerts,
 }
 
+fn bytes_of(labels: &Labels) -> usize {
+    labels.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 impl ExternalAlert {
     /// Whether it can be taken, as far as it can be said without its times; Alertmanager's rules, with limits.
     ///
@@ -66,8 +82,7 @@ impl ExternalAlert {
     ///
     /// The first thing that is wrong with it.
     pub fn check(&self) -> Result<(), ExternalError> {
-        let bytes = |labels: &Labels| labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        let total = bytes(&self.labels) + bytes(&self.annotations) + self.generator_url.len();
+        let total = bytes_of(&self.labels) + bytes_of(&self.annotations) + self.generator_url.len();
         let nameless = |labels: &Labels| labels.iter().any(|(name, _)| name.is_empty());
         match self.labels.len().max(self.annotations.len()) {
             _ if self.labels.is_empty() => Err(ExternalError::NoLabels),
@@ -136,7 +151,7 @@ impl Engine {
     fn prolong(&mut self, fingerprint: Fingerprint, range: Range, generator_url: &str, call: &mut Call<'_>) {
         self.groups.touch(fingerprint, call.now, generator_url);
         if self.external.prolong(fingerprint, range, call.now) {
-            self.keep_routed(fingerprint, call);
+            self.external.mark(fingerprint);
         }
     }
 
@@ -151,7 +166,11 @@ impl Engine {
         let ExternalAlert { labels, annotations, generator_url, trace, .. } = posted;
         let ended = change == ExternalChange::Resolved;
         let timeout = self.plan.resolve_timeout;
-        self.external.put(fingerprint, Source::new(range, ended, annotations.clone(), timeout));
+        if self.external.get(fingerprint).is_none() && self.groups.alert(fingerprint).is_some() {
+            self.external.pages.supersede(fingerprint);
+        }
+        let source = Source::new(range, ended, annotations.clone(), timeout);
+        self.external.put(fingerprint, source, bytes_of(&labels) + bytes_of(&annotations) + generator_url.len());
         call.emit(trace, EventKind::Received { labels: labels.clone(), annotations: annotations.clone(), change });
         if ended {
             return self.end_routed(fingerprint, annotations, call);
@@ -166,29 +185,45 @@ impl Engine {
             generator_url,
             trace,
         };
-        call.persist(keep::routed(&alert, self.external.kept(fingerprint)));
         let alert = self.steady(None, alert, call);
         self.take_routed(alert, call);
     }
 
     /// An alert from outside is over; it fires on if a rule says so.
     fn end_routed(&mut self, fingerprint: Fingerprint, annotations: Labels, call: &mut Call<'_>) {
+        self.external.mark(fingerprint);
         let (Some(known), Some(source)) = (self.groups.alert(fingerprint), self.external.get(fingerprint)) else {
             return;
         };
         if self.sources.contains_key(&fingerprint) {
-            return self.keep_routed(fingerprint, call);
+            return;
         }
         let Range { starts_at, ends_at, .. } = source.range;
         let over = Alert { starts_at, ends_at: Some(ends_at), updated_at: call.now, annotations, ..known.clone() };
-        call.persist(keep::routed(&over, self.external.kept(fingerprint)));
         let over = self.steady(None, over, call);
         self.take_routed(over, call);
     }
 
-    fn keep_routed(&self, fingerprint: Fingerprint, call: &mut Call<'_>) {
-        if let Some(alert) = self.groups.alert(fingerprint) {
-            call.persist(keep::routed(alert, self.external.kept(fingerprint)));
+    /// Writes down the alert that is routed: alone, or on the page of alerts from outside that it is on.
+    pub(super) fn keep_routed(&mut self, alert: &Alert, call: &mut Call<'_>) {
+        let fingerprint = alert.fingerprint();
+        match self.external.get(fingerprint) {
+            Some(_) => self.external.mark(fingerprint),
+            None => call.persist(keep::routed(alert)),
+        }
+    }
+
+    /// Writes down the pages on which anything changed, with the alerts as they are now.
+    pub(super) fn keep_pages(&mut self, call: &mut Call<'_>) {
+        while let Some(page) = self.external.pages.take_changed() {
+            let entry = |alert: &Fingerprint| {
+                Some(PageEntry { alert: self.groups.alert_now(*alert)?.clone(), source: self.external.kept(*alert)? })
+            };
+            let entries: Vec<PageEntry> = self.external.pages.alerts(page).iter().filter_map(entry).collect();
+            call.persist(keep::page(page, &entries));
+        }
+        for alert in self.external.pages.take_superseded() {
+            call.persist(keep::routed_gone(alert));
         }
     }
 
@@ -211,9 +246,12 @@ impl Engine {
         self.external.get(alert).filter(|source| !source.ended).map(|source| source.range.ends_at)
     }
 
-    /// Takes up what is known of an alert from outside; those that were not seen to end get time to be posted again.
-    pub(super) fn restore_external(&mut self, alert: &Alert, kept: &KeptSource, now: Timestamp) {
-        let source = Source::restored(kept, alert.annotations.clone(), now);
-        self.external.put(alert.fingerprint(), source);
+    /// Takes up a page of alerts from outside; those that were not seen to end get time to be posted again.
+    pub(super) fn restore_page(&mut self, page: u64, entries: Vec<PageEntry>, now: Timestamp) {
+        for PageEntry { alert, source } in entries {
+            let source = Source::restored(&source, alert.annotations.clone(), now);
+            self.external.restore(alert.fingerprint(), source, page);
+            self.groups.restore_alert(Arc::unwrap_or_clone(alert));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What could not be delivered is told to the receiver's fallback.
 
 use super::state::Call;
-use super::{Engine, EventKind, keep};
+use super::{Engine, EventKind};
 use crate::deliver::{Delivery, Integration, Notification, OnBehalf};
 use crate::model::{AlertStatus, Reason, TraceId};
 use crate::route::{Target, Told, Withheld};
@@ -41,9 +41,7 @@ impl Engine {
         self.count_sent(&target, call);
         for (key, told) in news {
             self.groups.note_waiting(&key, &target, delivery.number, told);
-            if let Some(group) = self.groups.group(&key) {
-                call.persist(keep::group(group));
-            }
+            self.keep_group(&key, call);
         }
     }
 

@@ -28,7 +28,7 @@ impl Engine {
         if changed {
             // As it is held, in place of what the caller wrote down.
             if self.flaps.is_flapping(fingerprint) {
-                call.persist(keep::routed(&steadied, self.external.kept(fingerprint)));
+                self.keep_routed(&steadied, call);
             }
             call.persist(keep::flap(fingerprint, self.flaps.get(fingerprint)));
         }
@@ -84,7 +84,7 @@ impl Engine {
         if let Some(known) = self.groups.alert(fingerprint) {
             alert.starts_at = known.starts_at;
         }
-        call.persist(keep::routed(&alert, self.external.kept(fingerprint)));
+        self.keep_routed(&alert, call);
         self.note_flapping(&alert, false, call);
         self.take_routed(alert, call);
     }

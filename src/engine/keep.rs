@@ -1,10 +1,13 @@
 //! The engine's state as records, and back.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::external::KeptSource;
+use super::external::PageEntry;
 use super::{Record, RecordKind};
 use crate::deliver::{Delivery, Pace};
 use crate::model::{Alert, Fingerprint, Timestamp};
@@ -18,13 +21,15 @@ const ROUTED_ALERT: u8 = b'd';
 const PACE: u8 = b'p';
 const FLAP: u8 = b'f';
 const REMINDED_UNTIL: &[u8] = b"reminded-until";
+const PAGE: u8 = b'p';
 const LAST_NUMBER: &[u8] = b"delivery-number";
 
 /// A record, read.
 pub(super) enum Kept {
     RuleAlert(RuleId, Box<ActiveAlert>),
-    /// With what is said of it from outside.
-    Routed(Box<Alert>, Option<KeptSource>),
+    Routed(Box<Alert>),
+    /// Alerts from outside.
+    Page(u64, Vec<PageEntry>),
     Group(Box<Group>),
     Delivery(Box<Delivery>),
     Silence(Box<Silence>),
@@ -88,25 +93,25 @@ fn routed_key(fingerprint: Fingerprint) -> Vec<u8> {
     [&[ROUTED_ALERT][..], &fingerprint.0.to_be_bytes()].concat()
 }
 
-/// A routed alert as it is written, with what is said of it from outside.
-#[derive(Serialize)]
-struct WrittenRouted<'a> {
-    v: u32,
-    data: &'a Alert,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    external: Option<KeptSource>,
+pub(super) fn routed(alert: &Alert) -> Record {
+    record(RecordKind::Alert, routed_key(alert.fingerprint()), Some(alert))
 }
 
-#[derive(Deserialize)]
-struct ReadExternal {
-    #[serde(default)]
-    external: Option<KeptSource>,
+fn page_key(page: u64) -> Vec<u8> {
+    [&[PAGE][..], &page.to_be_bytes()].concat()
 }
 
-pub(super) fn routed(alert: &Alert, external: Option<KeptSource>) -> Record {
-    let written = WrittenRouted { v: VERSION, data: alert, external };
-    let value = serde_json::to_vec(&written).expect("alerts have only text keys and whole numbers");
-    Record { kind: RecordKind::Alert, key: routed_key(alert.fingerprint()), value: Some(value) }
+/// A page of alerts from outside, packed, since they are much alike; one without any is deleted.
+pub(super) fn page(page: u64, entries: &[PageEntry]) -> Record {
+    if entries.is_empty() {
+        return Record { kind: RecordKind::Alert, key: page_key(page), value: None };
+    }
+    let written = record(RecordKind::Alert, page_key(page), Some(&entries));
+    let pack = |bytes: Vec<u8>| {
+        let packed = snap::raw::Encoder::new().compress_vec(&bytes);
+        packed.expect("a page is far smaller than the 4 GiB that can be packed")
+    };
+    Record { value: written.value.map(pack), ..written }
 }
 
 pub(super) fn routed_gone(fingerprint: Fingerprint) -> Record {
@@ -119,6 +124,14 @@ fn group_key(key: &str) -> Vec<u8> {
 
 pub(super) fn group(group: &Group) -> Record {
     record(RecordKind::Group, group_key(&group.key), Some(group))
+}
+
+/// What tells one state of a group from another; of equal groups it is equal while the process lives.
+pub(super) fn group_digest(group: &Group, interval: Duration) -> u64 {
+    let bytes = serde_json::to_vec(group).expect("groups have only text keys and whole numbers");
+    let mut hasher = DefaultHasher::new();
+    (bytes, interval).hash(&mut hasher);
+    hasher.finish()
 }
 
 pub(super) fn group_gone(key: &str) -> Record {
@@ -180,12 +193,14 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
                 rule.ok_or_else(|| KeepError { kind: record.kind.prefix(), reason: "its key is too short".into() })?;
             Ok(Kept::RuleAlert(rule, Box::new(read(record.kind, value)?)))
         }
-        (RecordKind::Alert, _) => {
-            let alert = Box::new(read(record.kind, value)?);
-            let error = |error: serde_json::Error| KeepError { kind: record.kind.prefix(), reason: error.to_string() };
-            let ReadExternal { external } = serde_json::from_slice(value).map_err(error)?;
-            Ok(Kept::Routed(alert, external))
+        (RecordKind::Alert, [PAGE, rest @ ..]) => {
+            let error = |reason: String| KeepError { kind: record.kind.prefix(), reason };
+            let page = rest.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+            let page = page.ok_or_else(|| error("its key is too short".into()))?;
+            let bytes = snap::raw::Decoder::new().decompress_vec(value).map_err(|reason| error(reason.to_string()))?;
+            Ok(Kept::Page(page, read(record.kind, &bytes)?))
         }
+        (RecordKind::Alert, _) => Ok(Kept::Routed(Box::new(read(record.kind, value)?))),
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),

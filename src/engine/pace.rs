@@ -71,9 +71,7 @@ impl Engine {
     fn move_up(&mut self, moved: Vec<(String, Timestamp)>, call: &mut Call<'_>) {
         for (key, at) in moved {
             self.groups.look_at(&key, at.max(call.now));
-            if let Some(group) = self.groups.group(&key) {
-                call.persist(keep::group(group));
-            }
+            self.keep_group(&key, call);
         }
     }
 
@@ -169,9 +167,7 @@ impl Engine {
         // The groups first: what is known of a delivery that was not written is dropped, and told again.
         for part in parts {
             self.groups.note_waiting(&part.key, target, delivery.number, Told { by_summary: true, ..part.told });
-            if let Some(group) = self.groups.group(&part.key) {
-                call.persist(keep::group(group));
-            }
+            self.keep_group(&part.key, call);
         }
         self.keep_queued(&delivery, call);
         self.count_sent(target, call);

@@ -4,17 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::state::Call;
+use super::telling::integrations_of;
 use super::{Engine, EventKind, Plan, keep};
 use crate::deliver::Receiver;
 use crate::model::{Alert, AlertStatus, Fingerprint, TraceId};
-use crate::route::RouteTree;
+use crate::route::{RouteTree, Target};
 use crate::rule::{ActiveAlert, AlertState, Rule, RuleId};
 
 impl Engine {
     /// Takes over a plan: alerts of rules that stay keep their state, those of rules that moved follow them, those of
     /// rules that are gone end; groups keep their timers.
     pub(super) fn take_plan(&mut self, plan: Arc<Plan>, call: &mut Call<'_>) {
-        self.tree = RouteTree::new(&plan.route);
+        self.adopt(plan, false, call);
+    }
+
+    /// Takes over a plan; `is_restart` if nothing was decided for a while.
+    pub(super) fn adopt(&mut self, plan: Arc<Plan>, is_restart: bool, call: &mut Call<'_>) {
+        self.tree = Arc::new(RouteTree::new(&plan.route));
         self.receivers = plan.receivers.iter().map(|receiver| (receiver.name.clone(), receiver.clone())).collect();
         let give_up_after = |receiver: &Receiver| (receiver.name.clone(), receiver.policy.give_up_after);
         self.outbox.set_give_up_after(plan.receivers.iter().map(give_up_after).collect());
@@ -33,11 +39,19 @@ impl Engine {
         self.reconcile(call);
         self.groups.set_muting(&self.plan.inhibit_rules, &self.plan.time_intervals, call.now);
         self.groups.set_planned(&self.plan.planned_silences, call.now);
-        self.groups.reroute(&self.tree, call.now);
+        self.groups.find_members(&self.tree, call.now);
+        if is_restart {
+            let held_up = |target: &Target, group: &str| {
+                self.paces.get(target).is_some_and(|pace| pace.holds_up(call.now, group))
+            };
+            self.groups.advance_timers(&self.tree, call.now, &integrations_of(&self.receivers), &held_up);
+        }
+        self.groups.recheck(&self.tree, call.now);
         // A group whose route tells more often now, or is back, does not wait as long as before.
         self.groups.shorten_waits(&self.tree, call.now);
-        for group in self.groups.iter() {
-            call.persist(keep::group(group));
+        let keys: Vec<String> = self.groups.iter().map(|group| group.key.clone()).collect();
+        for key in keys {
+            self.keep_group(&key, call);
         }
         self.shorten_reminders(call.now);
         self.repace(call);
@@ -71,7 +85,7 @@ impl Engine {
         let now = call.now;
         let ended = over.into_iter().map(|alert| Alert { ends_at: Some(now), updated_at: now, ..alert });
         for alert in ended.chain(unrouted) {
-            call.persist(keep::routed(&alert, self.external.kept(alert.fingerprint())));
+            self.keep_routed(&alert, call);
             self.groups.restore_alert(alert);
         }
         self.sources = sources;

@@ -1,7 +1,7 @@
 //! Alerts of rules as they are routed.
 
+use super::Engine;
 use super::state::Call;
-use super::{Engine, keep};
 use crate::model::{ALERT_NAME, Alert, AlertStatus, Labels, Timestamp, push_percent_encoded};
 use crate::rule::{ActiveAlert, Change, RuleId};
 
@@ -15,7 +15,7 @@ impl Engine {
         let routed = self.routed(alert, call.now);
         self.sources.entry(routed.fingerprint()).or_default().insert(id);
         if durable {
-            call.persist(keep::routed(&routed, self.external.kept(routed.fingerprint())));
+            self.keep_routed(&routed, call);
         }
         let routed = self.steady(Some(id), routed, call);
         self.take_routed(routed, call);
@@ -65,16 +65,14 @@ impl Engine {
             annotations.set("watchbell_resolution", &note);
             ended.annotations = annotations.finish();
         }
-        call.persist(keep::routed(&ended, self.external.kept(fingerprint)));
+        self.keep_routed(&ended, call);
         let ended = self.steady(Some(id), ended, call);
         self.take_routed(ended, call);
     }
 
     pub(super) fn take_routed(&mut self, alert: Alert, call: &mut Call<'_>) {
         for key in self.groups.upsert(&self.tree, call.now, alert) {
-            if let Some(group) = self.groups.group(&key) {
-                call.persist(keep::group(group));
-            }
+            self.keep_group(&key, call);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Silences of the engine, and what is told of suppressed alerts.
 
+use std::sync::Arc;
+
 use super::state::Call;
 use super::{Engine, EventKind, keep};
 use crate::model::{Timestamp, TraceId};
@@ -12,7 +14,7 @@ impl Engine {
     }
 
     /// The route tree in force.
-    pub fn routes(&self) -> &RouteTree {
+    pub fn routes(&self) -> &Arc<RouteTree> {
         &self.tree
     }
 
@@ -60,9 +62,7 @@ impl Engine {
             tell_silence(&silence, call);
         }
         for key in self.groups.recheck(&self.tree, call.now) {
-            if let Some(group) = self.groups.group(&key) {
-                call.persist(keep::group(group));
-            }
+            self.keep_group(&key, call);
         }
     }
 

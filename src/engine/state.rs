@@ -17,7 +17,7 @@ use crate::rule::{ActiveAlert, AlertState, AlertingRule, Counts, Rule, RuleId, R
 #[derive(Debug)]
 pub struct Engine {
     pub(super) plan: Arc<Plan>,
-    pub(super) tree: RouteTree,
+    pub(super) tree: Arc<RouteTree>,
     pub(super) receivers: HashMap<String, Receiver>,
     /// Where each rule stands in the plan: group, then rule.
     pub(super) rules: HashMap<RuleId, (usize, usize)>,
@@ -79,7 +79,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) -> (Engine, Vec<KeepError>) {
         let mut engine = Engine {
-            tree: RouteTree::new(&plan.route),
+            tree: Arc::new(RouteTree::new(&plan.route)),
             receivers: HashMap::new(),
             rules: HashMap::new(),
             states: BTreeMap::new(),
@@ -99,13 +99,14 @@ impl Engine {
         for record in records {
             match keep::restore(&record) {
                 Ok(Kept::RuleAlert(rule, alert)) => engine.states.entry(rule).or_default().restore(*alert),
-                Ok(Kept::Routed(alert, external)) => {
-                    if let Some(source) = external {
-                        engine.restore_external(&alert, &source, now);
-                    }
-                    engine.groups.restore_alert(*alert);
+                Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
+                Ok(Kept::Page(page, entries)) => engine.restore_page(page, entries, now),
+                Ok(Kept::Group(group)) => {
+                    let key = group.key.clone();
+                    engine.groups.restore_group(*group);
+                    // What is in the store needs no writing.
+                    engine.groups.needs_writing(&engine.tree, &key, keep::group_digest);
                 }
-                Ok(Kept::Group(group)) => engine.groups.restore_group(*group),
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
                 Ok(Kept::Silence(silence)) => engine.groups.put_silence(*silence),
                 Ok(Kept::Pace(target, pace)) => drop(engine.paces.insert(target, *pace)),
@@ -122,8 +123,9 @@ impl Engine {
         engine.shorten_waits(now);
         let plan = Arc::clone(&engine.plan);
         let call = &mut Call { now, out };
-        engine.take_plan(plan, call);
+        engine.adopt(plan, true, call);
         engine.keep_paces(call);
+        engine.keep_pages(call);
         (engine, errors)
     }
 
@@ -184,8 +186,10 @@ impl Engine {
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
+        self.keep_pages(call);
         self.run_due(call);
         self.keep_paces(call);
+        self.keep_pages(call);
     }
 
     /// The clock went back: what waits for a time that is far ahead now waits for as long as it may, and no longer.

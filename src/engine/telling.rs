@@ -197,21 +197,29 @@ impl Engine {
     /// Forgets what the group needs no more, and writes down what is left of it.
     pub(super) fn settle_group(&mut self, key: &str, call: &mut Call<'_>) {
         let forgotten = self.groups.forget(call.now, key, &integrations_of(&self.receivers));
-        match self.groups.group(key) {
-            Some(group) => call.persist(keep::group(group)),
-            None if forgotten.group => {
+        match forgotten.group {
+            true => {
                 call.persist(keep::group_gone(key));
                 self.release_places(key, call);
             }
-            None => {}
+            false => self.keep_group(key, call),
         }
         self.forget_alerts(forgotten.alerts, call);
     }
 
+    /// Writes down the group, unless the store has all of it.
+    pub(super) fn keep_group(&mut self, key: &str, call: &mut Call<'_>) {
+        let needed = self.groups.needs_writing(&self.tree, key, keep::group_digest);
+        if let Some(group) = self.groups.group(key).filter(|_| needed) {
+            call.persist(keep::group(group));
+        }
+    }
+
     pub(super) fn forget_alerts(&mut self, candidates: Vec<Fingerprint>, call: &mut Call<'_>) {
         for fingerprint in self.groups.forget_alerts(&self.tree, call.now, candidates) {
-            self.external.remove(fingerprint);
-            call.persist(keep::routed_gone(fingerprint));
+            if self.external.remove(fingerprint).is_none() {
+                call.persist(keep::routed_gone(fingerprint));
+            }
         }
     }
 }

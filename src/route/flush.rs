@@ -1,6 +1,7 @@
 //! One look at a group: who is told what of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Route;
@@ -40,7 +41,7 @@ pub(super) struct Flush<'a> {
 /// The alerts of a group at a flush.
 pub(super) struct Gathered {
     /// Sorted by job, instance and labels.
-    alerts: Vec<Alert>,
+    alerts: Vec<Arc<Alert>>,
     firing: BTreeSet<Fingerprint>,
     resolved: BTreeSet<Fingerprint>,
     /// Those of the firing ones that are not told, and why.
@@ -49,15 +50,15 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn new(
-        alerts: &BTreeMap<Fingerprint, Alert>,
+        alerts: &BTreeMap<Fingerprint, Arc<Alert>>,
         group: &Group,
         route: Option<&Route>,
         muting: &Muting,
         now: Timestamp,
     ) -> Self {
         let held = group.members.union(&group.departed);
-        let mut alerts: Vec<Alert> = held.filter_map(|fingerprint| alerts.get(fingerprint)).cloned().collect();
-        let key = |alert: &Alert| {
+        let mut alerts: Vec<Arc<Alert>> = held.filter_map(|fingerprint| alerts.get(fingerprint)).cloned().collect();
+        let key = |alert: &Arc<Alert>| {
             (alert.labels.get("job").to_owned(), alert.labels.get("instance").to_owned(), alert.labels.clone())
         };
         alerts.sort_by_cached_key(key);
@@ -68,8 +69,8 @@ impl Gathered {
         });
         Gathered {
             suppressed: suppressed.collect(),
-            firing: with(AlertStatus::Firing).map(Alert::fingerprint).collect(),
-            resolved: with(AlertStatus::Resolved).map(Alert::fingerprint).collect(),
+            firing: with(AlertStatus::Firing).map(|alert| alert.fingerprint()).collect(),
+            resolved: with(AlertStatus::Resolved).map(|alert| alert.fingerprint()).collect(),
             alerts,
         }
     }
@@ -141,10 +142,10 @@ impl Flush<'_> {
     }
 
     fn alerts_to_tell(&self, told: &Told, send_resolved: bool) -> Vec<Alert> {
-        let wanted = |alert: &&Alert| {
+        let wanted = |alert: &&Arc<Alert>| {
             let fingerprint = alert.fingerprint();
             told.firing.contains(&fingerprint) || (send_resolved && told.resolved.contains(&fingerprint))
         };
-        self.gathered.alerts.iter().filter(wanted).cloned().collect()
+        self.gathered.alerts.iter().filter(wanted).map(|alert| Alert::clone(alert)).collect()
     }
 }

@@ -38,6 +38,17 @@ pub struct Group {
     /// Alerts that a reload routed elsewhere, kept until whoever was told of them here knows their end.
     #[serde(skip)]
     pub(super) departed: BTreeSet<Fingerprint>,
+    /// What the store has of it.
+    #[serde(skip)]
+    pub(super) written: Option<Written>,
+}
+
+/// A group as the store has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    /// Of everything but the timer.
+    pub(super) digest: u64,
+    pub(super) next_flush: Timestamp,
 }
 
 /// An integration that a flush decides about.

@@ -1,12 +1,13 @@
 //! Aggregation groups: alerts that share their notifications, when each is flushed, and who is told what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::flush::{Decision, Flush, Gathered};
 use super::group::{Group, Integrated, Ledger, Target};
 use super::inhibit::{InhibitRule, Inhibition};
-use super::muting::Muting;
+use super::muting::{Muting, SilencesNow};
 use super::planned::Planned;
 use super::recheck::SuppressedAlert;
 use super::verdict::Told;
@@ -35,7 +36,7 @@ pub struct Flushed {
 /// All alerts that are routed, and their groups.
 #[derive(Debug, Default)]
 pub struct Groups {
-    pub(super) alerts: BTreeMap<Fingerprint, Alert>,
+    pub(super) alerts: BTreeMap<Fingerprint, Arc<Alert>>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) due: BTreeSet<(Timestamp, String)>,
     /// The groups that may hold departed alerts.
@@ -59,7 +60,7 @@ impl Groups {
 
     /// Takes up an alert from the store.
     pub fn restore_alert(&mut self, alert: Alert) {
-        self.alerts.insert(alert.fingerprint(), alert);
+        self.alerts.insert(alert.fingerprint(), Arc::new(alert));
     }
 
     /// Notes whether the alert flaps; who was told of it is told that with the next look at its groups.
@@ -76,29 +77,34 @@ impl Groups {
         flush
             .into_iter()
             .chain(self.watch.next_due())
-            .chain(self.muting.silences.next_due())
-            .chain(self.muting.planned.next_due())
+            .chain(self.muting.silences.set.next_due())
+            .chain(self.muting.silences.planned.next_due())
             .min()
     }
 
     /// The silences.
     pub fn silences(&self) -> &Silences {
-        &self.muting.silences
+        &self.muting.silences.set
+    }
+
+    /// The silences, planned ones included, as they are now, whatever is done to them later.
+    pub fn silences_now(&self) -> SilencesNow {
+        self.muting.silences.clone()
     }
 
     /// What is planned and holds now or will, as silences.
     pub fn planned_silences(&self, now: Timestamp) -> impl Iterator<Item = Silence> {
-        self.muting.planned.shown(now)
+        self.muting.silences.planned.shown(now)
     }
 
     /// The ids of the silences, planned ones included, that keep an alert with `labels` from being told.
     pub fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
-        self.muting.silenced_by(labels, now)
+        self.muting.silences.silenced_by(labels, now)
     }
 
     /// Looks which planned silences have begun or ended, and names them.
     pub fn advance_planned(&mut self, now: Timestamp) -> Vec<Silence> {
-        self.muting.planned.advance(now)
+        Arc::make_mut(&mut self.muting.silences.planned).advance(now)
     }
 
     /// The group with this key.
@@ -113,37 +119,47 @@ impl Groups {
 
     /// The alerts that are routed, by fingerprint.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.values()
+        self.alerts.values().map(Arc::as_ref)
     }
 
     /// The alert with this fingerprint.
     pub fn alert(&self, fingerprint: Fingerprint) -> Option<&Alert> {
+        self.alerts.get(&fingerprint).map(Arc::as_ref)
+    }
+
+    /// The alerts that are routed, by fingerprint, as they are now, whatever becomes of them later.
+    pub fn alerts_now(&self) -> impl Iterator<Item = (Fingerprint, &Arc<Alert>)> {
+        self.alerts.iter().map(|(fingerprint, alert)| (*fingerprint, alert))
+    }
+
+    /// The alert with this fingerprint as it is now, whatever becomes of it later.
+    pub fn alert_now(&self, fingerprint: Fingerprint) -> Option<&Arc<Alert>> {
         self.alerts.get(&fingerprint)
     }
 
     /// Takes in an alert that fires, changed or ended, and puts it into the groups it belongs to: one that ended only
     /// where it is known already. Returns the keys of the groups that are new or changed.
     pub fn upsert(&mut self, tree: &RouteTree, now: Timestamp, alert: Alert) -> Vec<String> {
-        let mut touched = self.assign(tree, now, &alert);
+        let fingerprint = alert.fingerprint();
+        let mut touched = self.assign(tree, now, fingerprint, &alert);
         self.muting_changed |= self.muting.inhibition.note(&alert, now);
         if alert.status(now) == AlertStatus::Resolved && !self.watch.is_empty() {
             touched.extend(self.unsuppress(tree, now, &alert));
         }
-        self.alerts.insert(alert.fingerprint(), alert);
+        self.alerts.insert(fingerprint, Arc::new(alert));
         touched
     }
 
     /// The alert was told of again, and is as it was.
     pub fn touch(&mut self, alert: Fingerprint, now: Timestamp, generator_url: &str) {
-        let Some(alert) = self.alerts.get_mut(&alert) else { return };
+        let Some(alert) = self.alerts.get_mut(&alert).map(Arc::make_mut) else { return };
         alert.updated_at = now;
         if alert.generator_url != generator_url {
             generator_url.clone_into(&mut alert.generator_url);
         }
     }
 
-    fn assign(&mut self, tree: &RouteTree, now: Timestamp, alert: &Alert) -> Vec<String> {
-        let fingerprint = alert.fingerprint();
+    fn assign(&mut self, tree: &RouteTree, now: Timestamp, fingerprint: Fingerprint, alert: &Alert) -> Vec<String> {
         let firing = alert.status(now) == AlertStatus::Firing;
         let mut touched = Vec::new();
         for found in tree.matching(&alert.labels) {
@@ -191,7 +207,7 @@ impl Groups {
     ) -> Option<Flushed> {
         let group = self.groups.get_mut(key)?;
         let route = tree.route(&group.route);
-        let interval = route.map_or(ORPHAN_INTERVAL, |route| route.group_interval).max(GROUP_INTERVAL_MIN);
+        let interval = group_interval(route);
         let scheduled = group.next_flush + interval;
         group.next_flush = if scheduled > now { scheduled } else { now + interval };
         group.flushed = true;
@@ -208,7 +224,7 @@ impl Groups {
 
     /// The clock went back: no group waits for longer than its route lets it.
     pub fn shorten_waits(&mut self, tree: &RouteTree, now: Timestamp) {
-        self.muting.silences.reopen();
+        Arc::make_mut(&mut self.muting.silences.set).reopen();
         self.muting_changed = true;
         self.due.clear();
         for group in self.groups.values_mut() {
@@ -348,6 +364,12 @@ impl Groups {
     /// Takes over a new route tree: alerts find their groups anew; groups that stay keep their timers and ledgers; alerts
     /// that are routed elsewhere now stay known where somebody was told of them, until their end is told there too.
     pub fn reroute(&mut self, tree: &RouteTree, now: Timestamp) {
+        self.find_members(tree, now);
+        self.recheck(tree, now);
+    }
+
+    /// As [`Groups::reroute`], without a look at what suppresses, which is to follow.
+    pub fn find_members(&mut self, tree: &RouteTree, now: Timestamp) {
         for group in self.groups.values_mut() {
             group.members.clear();
             group.departed.clear();
@@ -356,8 +378,8 @@ impl Groups {
             }
         }
         let alerts = std::mem::take(&mut self.alerts);
-        for alert in alerts.values() {
-            self.assign(tree, now, alert);
+        for (fingerprint, alert) in &alerts {
+            self.assign(tree, now, *fingerprint, alert);
         }
         self.alerts = alerts;
         for group in self.groups.values_mut() {
@@ -371,17 +393,16 @@ impl Groups {
             self.watch_group(&key, now);
         }
         self.muting_changed = true;
-        self.recheck(tree, now);
     }
 
     /// Takes over the planned silences; [`Groups::reroute`] looks at what they change.
     pub fn set_planned(&mut self, planned: &[PlannedSilence], now: Timestamp) {
-        self.muting.planned = Planned::new(planned.to_vec(), now);
+        self.muting.silences.planned = Arc::new(Planned::new(planned.to_vec(), now));
     }
 
     /// Takes over the rules and times that suppress; [`Groups::reroute`] looks at what they change.
     pub fn set_muting(&mut self, rules: &[InhibitRule], intervals: &[TimeInterval], now: Timestamp) {
-        self.muting.inhibition = Inhibition::new(rules, self.alerts.values(), now);
+        self.muting.inhibition = Inhibition::new(rules, self.alerts.values().map(Arc::as_ref), now);
         self.muting.intervals = intervals.iter().map(|interval| (interval.name.clone(), interval.clone())).collect();
     }
 }
@@ -393,6 +414,11 @@ pub struct Forgotten {
     pub group: bool,
     /// Alerts that the group holds no more.
     pub alerts: Vec<Fingerprint>,
+}
+
+/// The distance of a group's flushes.
+pub(super) fn group_interval(route: Option<&Route>) -> Duration {
+    route.map_or(ORPHAN_INTERVAL, |route| route.group_interval).max(GROUP_INTERVAL_MIN)
 }
 
 fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labels: Labels, alert: &Alert) -> Group {
@@ -408,6 +434,7 @@ fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labe
         suppressed: Vec::new(),
         members: BTreeSet::new(),
         departed: BTreeSet::new(),
+        written: None,
     }
 }
 

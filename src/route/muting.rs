@@ -1,6 +1,7 @@
 //! What keeps alerts from being told while they fire: inhibition, times, silences.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,13 +43,27 @@ pub enum Suppression {
     },
 }
 
+/// All silences, shared with those who read them while they may change.
+#[derive(Clone, Debug, Default)]
+pub struct SilencesNow {
+    pub(super) set: Arc<Silences>,
+    pub(super) planned: Arc<Planned>,
+}
+
+impl SilencesNow {
+    /// The silences, those that somebody set and planned ones, that keep an alert with `labels` from being told.
+    pub fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
+        let set = self.set.silencing(labels, now).into_iter().map(|silence| silence.id.clone());
+        set.chain(self.planned.silencing(labels, now).map(|(silence, _)| silence.id.clone())).collect()
+    }
+}
+
 /// Everything that suppresses, as it is now.
 #[derive(Debug, Default)]
 pub(super) struct Muting {
     pub(super) inhibition: Inhibition,
-    pub(super) silences: Silences,
+    pub(super) silences: SilencesNow,
     pub(super) intervals: BTreeMap<String, TimeInterval>,
-    pub(super) planned: Planned,
 }
 
 impl Muting {
@@ -58,15 +73,9 @@ impl Muting {
             return Some(Suppression::Inhibited { rule: rule.to_owned(), source });
         }
         self.by_time(route, now).or_else(|| {
-            let silences = self.silenced_by(labels, now);
+            let silences = self.silences.silenced_by(labels, now);
             (!silences.is_empty()).then_some(Suppression::Silenced { silences })
         })
-    }
-
-    /// The silences, those that somebody set and planned ones, that keep an alert with `labels` from being told.
-    pub(super) fn silenced_by(&self, labels: &Labels, now: Timestamp) -> Vec<String> {
-        let set = self.silences.silencing(labels, now).into_iter().map(|silence| silence.id.clone());
-        set.chain(self.planned.silencing(labels, now).map(|(silence, _)| silence.id.clone())).collect()
     }
 
     /// Whether the time alone keeps `route` from telling anything.
@@ -97,9 +106,9 @@ impl Muting {
                 self.by_time(route, now).as_ref() == Some(suppression)
             }
             Suppression::Silenced { silences } => {
-                let active = |id: &String| self.silences.get(id).filter(|it| it.state(now) == SilenceState::Active);
+                let active = |id: &String| self.silences.set.get(id).filter(|it| it.state(now) == SilenceState::Active);
                 silences.iter().filter_map(active).any(|silence| silence.matches(labels))
-                    || self.planned.silencing(labels, now).any(|(silence, _)| silences.contains(&silence.id))
+                    || self.silences.planned.silencing(labels, now).any(|(silence, _)| silences.contains(&silence.id))
             }
         }
     }
@@ -116,8 +125,8 @@ impl Muting {
                 Some(Timestamp::from_millis(now.millis() - now.millis().rem_euclid(minute)) + MINUTE)
             }
             Suppression::Silenced { silences } => {
-                let set = silences.iter().filter_map(|id| self.silences.get(id)).map(|silence| silence.ends_at);
-                let planned = self.planned.silencing(labels, now).map(|(_, until)| until);
+                let set = silences.iter().filter_map(|id| self.silences.set.get(id)).map(|silence| silence.ends_at);
+                let planned = self.silences.planned.silencing(labels, now).map(|(_, until)| until);
                 set.chain(planned).filter(|end| *end > now).min()
             }
         }

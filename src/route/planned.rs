@@ -97,7 +97,7 @@ impl PlannedTimes {
 }
 
 /// All planned silences, with what is known of them now.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Planned {
     silences: Vec<PlannedSilence>,
     phases: Vec<Phase>,

@@ -1,5 +1,6 @@
 //! Suppressed alerts: who they are, and when what suppresses them is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,10 @@ impl Groups {
 
     /// Forgets silences that ended long ago, and names them.
     pub fn forget_silences(&mut self, now: Timestamp) -> Vec<String> {
-        self.muting.silences.advance(now)
+        if self.muting.silences.set.next_due().is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        Arc::make_mut(&mut self.muting.silences.set).advance(now)
     }
 
     fn recheck_group(&mut self, tree: &RouteTree, now: Timestamp, key: &str) -> bool {
@@ -174,7 +178,7 @@ impl Groups {
 
     /// Takes up a silence, new, changed or ended; [`Groups::recheck`] looks at what it changes.
     pub fn put_silence(&mut self, silence: Silence) {
-        self.muting.silences.put(silence);
+        Arc::make_mut(&mut self.muting.silences.set).put(silence);
         self.muting_changed = true;
     }
 }

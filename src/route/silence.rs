@@ -135,7 +135,7 @@ pub struct SilenceChange {
 }
 
 /// All silences.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Silences {
     by_id: BTreeMap<String, Silence>,
     /// Those that are not over, by the time of their end.

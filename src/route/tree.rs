@@ -116,6 +116,11 @@ impl RouteTree {
         index
     }
 
+    /// All routes with their keys, parents first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Route)> {
+        self.nodes.iter().map(|node| (node.key.as_str(), &node.route))
+    }
+
     /// The route with this key.
     pub fn route(&self, key: &str) -> Option<&Route> {
         self.by_key.get(key).map(|index| &self.nodes[*index].route)

@@ -73,12 +73,39 @@ impl Process {
         Connection::open(&self.address).expect("the service listens")
     }
 
+    /// Starts Alertmanager by the configuration at `config`, alone, if it is installed.
+    pub(crate) fn start_alertmanager(config: &Path, folder: &Path) -> Option<Process> {
+        Command::new("prometheus-alertmanager").arg("--version").output().ok()?;
+        let address = free_address();
+        let mut command = Command::new("prometheus-alertmanager");
+        command.args(["--cluster.listen-address=", "--log.level=error"]);
+        command.arg(format!("--web.listen-address={address}"));
+        command.arg(format!("--config.file={}", config.display()));
+        command.arg(format!("--storage.path={}", folder.join("alertmanager").display()));
+        Some(Process::launch(command, address, "/-/ready").0)
+    }
+
+    /// The most memory that was resident so far, in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        self.status_kib("VmHWM:") / 1024.0
+    }
+
+    /// How many bytes the process has had written to disks.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).expect("the process runs");
+        let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: ")).expect("what was written");
+        line.parse().expect("a number")
+    }
+
     /// The resident set in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
+        self.status_kib("VmRSS:") / 1024.0
+    }
+
+    fn status_kib(&self, field: &str) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs");
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident set");
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib / 1024.0
+        let line = text.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// The CPU time that was used so far.

@@ -279,6 +279,39 @@ fn a_restart_ends_nothing_too_early() {
     }
 }
 
+/// Alerts that stay as they are: posted again each minute for an hour, their groups flushed as often.
+#[test]
+fn what_stays_as_it_is_is_not_written() {
+    let mut world = World::new();
+    let alert = |number: i64, second: i64| {
+        let mut alert = posted(&number.to_string(), Some(0), Some(second + 240));
+        alert.labels = alert.labels.merged(&Labels::from_pairs([("alertname", format!("A{}", number / 10))]));
+        alert
+    };
+    let post = |world: &mut World, second: i64| {
+        world.run_until(second);
+        for first in (0..1000).step_by(64) {
+            let batch = (first..(first + 64).min(1000)).map(|number| alert(number, second)).collect();
+            world.handle(Input::ExternalAlerts(batch));
+        }
+    };
+    post(&mut world, 0);
+    post(&mut world, 60);
+    assert_eq!((world.told_since().len(), world.engine.groups().iter().count()), (100, 100));
+    let before = world.writes;
+    for minute in 2..=61 {
+        post(&mut world, minute * 60);
+    }
+    assert_eq!((world.writes - before, world.told_since().len()), (0, 0));
+    // A restart writes nothing either, and finds the timers.
+    let wakeup = world.engine.groups().next_due();
+    world.restart(61 * 60 + 5);
+    assert_eq!((world.writes - before, world.engine.groups().next_due()), (0, wakeup));
+    // Nobody posts any more: each group is told of the ends once.
+    world.run_until(2 * 60 * 60);
+    assert_eq!(world.told_since().len(), 100);
+}
+
 /// The receiver knows each firing and each end once, at whichever moment the process dies.
 #[test]
 fn a_restart_at_any_moment_doubles_and_loses_nothing() {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
 from stories import (
-    chatting, differing, door, faulting, histograms, hostile, operated, paging, querying, receiving, relaying, reloading, restarting, routing,
-    scraping, silencing, templating)
+    chatting, differing, door, faulting, histograms, hostile, operated, paging, posting, querying, receiving, relaying, reloading, restarting,
+    routing, scraping, silencing, templating)
 
 STORIES = (
     paging.an_exporter_stops_and_returns,
@@ -39,6 +39,8 @@ STORIES = (
     routing.amtool_reads_the_routes,
     routing.amtool_judges_as_was_recorded,
     templating.amtool_renders_as_was_recorded,
+    posting.amtool_adds_alerts,
+    posting.prometheus_posts_to_watchbell,
     hostile.hostile_bodies,
     hostile.hostile_targets,
     operated.endpoints,

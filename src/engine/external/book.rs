@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ExternalAlert;
+use super::pages::Pages;
 use crate::model::{Fingerprint, Labels, Timestamp};
 
 /// The longest grace that a sender earns by posting far ahead of the end, time and again.
@@ -67,6 +68,8 @@ pub(in crate::engine) struct Source {
     ahead: Duration,
     /// Its place among those that are to end.
     looked_at: Option<Timestamp>,
+    /// The page that it is written on.
+    page: u64,
 }
 
 /// What is on disk of a source, besides the alert.
@@ -82,7 +85,16 @@ pub(in crate::engine) struct KeptSource {
 impl Source {
     /// A source that is to be written down.
     pub(super) fn new(range: Range, ended: bool, annotations: Labels, grace: Duration) -> Source {
-        Source { range, ended, annotations, kept_end: range.ends_at, grace, ahead: Duration::ZERO, looked_at: None }
+        Source {
+            range,
+            ended,
+            annotations,
+            kept_end: range.ends_at,
+            grace,
+            ahead: Duration::ZERO,
+            looked_at: None,
+            page: 0,
+        }
     }
 
     /// The source as of a restart at `now`. Nobody could post while nothing ran, and later ends may have been promised than
@@ -93,7 +105,8 @@ impl Source {
         let prolonged = Range { ends_at: now + grace, is_timeout: true, ..range };
         let range = if kept.ended || range.ends_at >= prolonged.ends_at { range } else { prolonged };
         let kept_end = kept.ends_at;
-        Source { range, ended: kept.ended, annotations, kept_end, grace, ahead: Duration::ZERO, looked_at: None }
+        let ahead = Duration::ZERO;
+        Source { range, ended: kept.ended, annotations, kept_end, grace, ahead, looked_at: None, page: 0 }
     }
 
     /// Whether a post of `annotations` over `range` says what was said before, but for the end.
@@ -109,6 +122,7 @@ pub(in crate::engine) struct Book {
     /// No alert stands here later than at its end; one whose end was moved on may stand earlier.
     due: BTreeSet<(Timestamp, Fingerprint)>,
     firing: usize,
+    pub(super) pages: Pages,
 }
 
 impl Book {
@@ -146,10 +160,27 @@ impl Book {
         })
     }
 
-    pub(super) fn put(&mut self, alert: Fingerprint, mut source: Source) {
-        let before = self.remove(alert);
-        // What it is known to do from post to post stays known.
-        source.grace = source.grace.max(before.map_or(Duration::ZERO, |before| before.grace));
+    /// Takes up what a page of the store says.
+    pub(super) fn restore(&mut self, alert: Fingerprint, source: Source, page: u64) {
+        self.pages.restore(page, alert);
+        self.insert(alert, Source { page, ..source });
+    }
+
+    /// Takes up what is said of an alert of so many bytes.
+    pub(super) fn put(&mut self, alert: Fingerprint, mut source: Source, bytes: usize) {
+        match self.take(alert) {
+            Some(before) => {
+                // What it is known to do from post to post stays known.
+                source.grace = source.grace.max(before.grace);
+                source.page = before.page;
+            }
+            None => source.page = self.pages.add(alert, bytes),
+        }
+        self.pages.mark(source.page);
+        self.insert(alert, source);
+    }
+
+    fn insert(&mut self, alert: Fingerprint, mut source: Source) {
         if !source.ended {
             self.firing += 1;
             source.looked_at = Some(source.range.ends_at);
@@ -160,6 +191,19 @@ impl Book {
 
     /// Forgets the source.
     pub(in crate::engine) fn remove(&mut self, alert: Fingerprint) -> Option<Source> {
+        let source = self.take(alert)?;
+        self.pages.remove(source.page, alert);
+        Some(source)
+    }
+
+    /// What is said of the alert is to be written.
+    pub(in crate::engine) fn mark(&mut self, alert: Fingerprint) {
+        if let Some(source) = self.sources.get(&alert) {
+            self.pages.mark(source.page);
+        }
+    }
+
+    fn take(&mut self, alert: Fingerprint) -> Option<Source> {
         let source = self.sources.remove(&alert)?;
         self.firing -= usize::from(!source.ended);
         if let Some(at) = source.looked_at {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod filter;
+mod listing;
 mod posting;
 mod silences;
 mod status;
