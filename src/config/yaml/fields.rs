@@ -222,7 +222,6 @@ impl<'r> Fields<'r> {
     }
 
     /// Warns that the field is accepted and changes nothing, if it is given.
-    #[allow(dead_code, reason = "not every version has such a field")]
     pub(in crate::config) fn without_effect(&mut self, name: &'static str, why: &str) {
         if let Some(node) = self.take(name).filter(|node| !is_empty_text(node)) {
             self.reader.hide(node);

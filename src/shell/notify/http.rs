@@ -94,7 +94,6 @@ impl<'a> Post<'a> {
     }
 
     /// With another `Content-Type`.
-    #[allow(dead_code, reason = "senders differ in what they need")]
     pub(super) fn content_type(self, content_type: &'static str) -> Self {
         Post { content_type: Some(content_type), ..self }
     }
