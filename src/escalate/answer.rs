@@ -137,8 +137,8 @@ pub enum AnswerError {
     /// An incident cannot become part of itself.
     #[error("incident {0} cannot be merged into itself")]
     MergeIntoItself(u64),
-    /// The end of a snooze has passed.
-    #[error("incident {0} cannot be snoozed until {1}, which has passed")]
+    /// The end of a snooze has passed or is too far away.
+    #[error("incident {0} cannot be snoozed until {1}: that has passed, or is more than 90 days away")]
     SnoozePast(u64, Timestamp),
     /// Nobody would be paged.
     #[error("nobody is named who is to take care of incident {0}")]

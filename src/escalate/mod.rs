@@ -1,14 +1,21 @@
 //! Incidents: who is paged, when and why, until somebody answers. Pure functions of policies, answers and the time.
 
 mod answer;
+mod book;
 mod cause;
+mod incident;
 mod people;
 mod policy;
 mod services;
 mod severity;
 
-pub use answer::{Action, Answer, AnswerError, Via, Who};
+pub use answer::{Action, Answer, AnswerError, NOTE_BYTES_MAX, SNOOZE_MAX, Via, Who};
+pub use book::Incidents;
 pub use cause::{Begun, Cause, Why};
+pub use incident::{
+    ALERTS_MAX, Closed, Course, Entry, Happening, Incident, IncidentState, Paged, PendingContact, TIMELINE_MAX,
+    Upcoming, Watch,
+};
 pub use people::{Person, PersonalStep, Team, Urgency};
 pub use policy::{EscalationPolicy, RepeatPolicy, Step, StepRepeat, Target};
 pub use services::{Service, Services};
