@@ -17,7 +17,7 @@ use crate::model::Timestamp;
 /// How long a link lets an incident wait.
 pub const SNOOZE: Duration = Duration::from_secs(60 * 60);
 /// The longest token that is read, in bytes.
-pub const TOKEN_BYTES_MAX: usize = 2048;
+const TOKEN_BYTES_MAX: usize = 2048;
 /// The longest name that a token holds, in bytes.
 const NAME_BYTES_MAX: usize = 512;
 const VERSION: u8 = 1;
@@ -214,7 +214,7 @@ pub fn answer_links(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -292,7 +292,10 @@ mod tests {
             (LinkAction::Escalate, Action::Escalate),
         ] {
             let answer = Link { action, ..link() }.answer(at(100));
-            assert_eq!((answer.incident, answer.action, answer.who.to_string().as_str()), (12, expected, "ada by link"));
+            assert_eq!(
+                (answer.incident, answer.action, answer.who.to_string().as_str()),
+                (12, expected, "ada by link")
+            );
         }
         let once: std::collections::BTreeSet<String> = [
             link(),
@@ -307,10 +310,11 @@ mod tests {
         assert!(once.len() == 5 && once.iter().all(|once| once.len() == 16));
     }
 
-    fn note(kind: IncidentNoteKind, user: Option<&str>) -> IncidentNote {
+    /// What a page about incident 12 says.
+    pub(crate) fn note(user: Option<&str>) -> IncidentNote {
         IncidentNote {
             number: 12,
-            kind,
+            kind: IncidentNoteKind::Page,
             user: user.map(str::to_owned),
             text: String::new(),
             severity: "P1".into(),
@@ -325,8 +329,9 @@ mod tests {
     #[test]
     fn links_of_a_message() {
         let key = key();
-        let maker = LinkMaker { key: &key, external_url: "https://bell.example.org/watch/", ttl: Duration::from_secs(60) };
-        let links = |kind, user| answer_links(&note(kind, user), "ops", "key", at(100), &maker);
+        let maker =
+            LinkMaker { key: &key, external_url: "https://bell.example.org/watch/", ttl: Duration::from_secs(60) };
+        let links = |kind, user| answer_links(&IncidentNote { kind, ..note(user) }, "ops", "key", at(100), &maker);
         let page = links(IncidentNoteKind::Page, Some("ada"));
         assert_eq!(page, links(IncidentNoteKind::Page, Some("ada")));
         for (url, action) in [&page.ack, &page.resolve, &page.snooze, &page.escalate].into_iter().zip(LinkAction::ALL) {

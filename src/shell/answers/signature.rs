@@ -41,7 +41,11 @@ mod tests {
     fn known_sums() {
         for (secret, text, hex) in [
             (&[0x0b; 20][..], "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-            (b"Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+            (
+                b"Jefe",
+                "what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
         ] {
             assert!(is_sha256_hex(secret, &[text.as_bytes()], hex));
             assert!(is_sha256_hex(secret, &[&text.as_bytes()[..3], &text.as_bytes()[3..]], &hex.to_uppercase()));

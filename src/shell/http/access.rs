@@ -11,6 +11,8 @@ pub(super) enum Need {
     Nothing,
     /// Any role: it tells no more than that Watchbell is here.
     Any,
+    /// A token or a signature of its own, which the handler looks at; whoever comes without one often is slowed down.
+    Proof,
     /// This role.
     Role(Role),
 }
@@ -53,6 +55,8 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/ready", Need::Nothing),
         (Get, "/-/healthy", Need::Nothing),
         (Get, "/-/ready", Need::Nothing),
+        (Get, "/answer/{token}", Need::Proof),
+        (Post, "/answer/{token}", Need::Proof),
         (Get, "/", Need::Any),
         (Get, "/version", Need::Any),
         (Get, "/api/openapi.json", Need::Any),
@@ -182,6 +186,7 @@ pub(super) mod tests {
         let page = std::fs::read_to_string(page).expect("the reference");
         for (word, need) in [
             ("nothing", Need::Nothing),
+            ("proof", Need::Proof),
             ("any", Need::Any),
             ("`read`", READ),
             ("`write`", WRITE),

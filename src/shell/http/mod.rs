@@ -2,6 +2,7 @@
 
 mod access;
 mod actor;
+mod answering;
 mod audit;
 mod door;
 mod health;
@@ -33,6 +34,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tower_http::timeout::TimeoutLayer;
 
+use super::answers::Answering;
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
 use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Windows};
@@ -55,6 +57,8 @@ pub struct App {
     pub evaluator: Evaluator,
     /// The scraped targets.
     pub scraper: Scraper,
+    /// What answers from outside are taken by.
+    pub answering: Answering,
     /// Makes attempts.
     pub dispatch: Dispatch,
     /// Asks for reloads.
@@ -99,6 +103,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
         .merge(v2::routes(limits.compressed_bytes_max))
+        .merge(answering::routes())
         .with_state(app);
     let routes = routes
         .merge(push)

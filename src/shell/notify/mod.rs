@@ -62,6 +62,7 @@ pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
+pub(crate) use text::escape_html;
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 

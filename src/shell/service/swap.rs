@@ -13,6 +13,7 @@ use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
 use crate::engine::{Audit, Input};
 use crate::model::{Diagnostic, render_text};
+use crate::shell::answers::Answering;
 use crate::shell::http::{Door, DoorRules, Queries};
 use crate::shell::ingest::Scraper;
 
@@ -24,6 +25,7 @@ pub(super) struct Swap {
     pub(super) dispatch: Dispatch,
     pub(super) scraper: Scraper,
     pub(super) queries: Queries,
+    pub(super) answering: Answering,
     pub(super) door: Door,
     pub(super) host: HostTask,
     pub(super) fixed: Fixed,
@@ -75,6 +77,7 @@ impl Swap {
         drop(swap.await);
         self.scraper.apply(plan.scrapes.clone()).await;
         self.queries.apply(&plan);
+        self.answering.replace(&plan);
         self.door.replace(door);
         self.host.apply(plan.host_samples);
         let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
