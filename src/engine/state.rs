@@ -9,6 +9,7 @@ use super::keep::{self, KeepError, Kept};
 use super::overrides::Overrides;
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Pace, Receiver};
+use crate::escalate::Incidents;
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp, TraceId};
 use crate::oncall::OncallPlan;
 use crate::route::{Flaps, Groups, RouteTree, Target, Told};
@@ -41,6 +42,7 @@ pub struct Engine {
     pub(super) overrides: Overrides,
     /// The schedules with all exceptions.
     pub(super) oncall: Arc<OncallPlan>,
+    pub(super) incidents: Incidents,
     /// Silences that end until then were reminded of.
     pub(super) reminded_until: Timestamp,
     /// The latest time that was told.
@@ -99,6 +101,7 @@ impl Engine {
             flaps: Flaps::default(),
             overrides: Overrides::default(),
             oncall: Arc::clone(&plan.oncall),
+            incidents: Incidents::default(),
             reminded_until: Timestamp::MIN,
             latest: now,
             plan,
@@ -194,6 +197,7 @@ impl Engine {
             Input::SetOverrides(overrides) => self.set_overrides(overrides, call),
             Input::RemoveOverride { id } => self.remove_override(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
+            Input::Answer(_) => {}
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }

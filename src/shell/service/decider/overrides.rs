@@ -1,6 +1,6 @@
 //! Exceptions from schedules on their way to the engine.
 
-use super::{Answer, Decider, Loop, Message, Stopping};
+use super::{Decider, Loop, Message, Reply, Stopping};
 use crate::engine::{Audit, Input, OverrideRefusal};
 use crate::model::Timestamp;
 use crate::oncall::Override;
@@ -36,7 +36,7 @@ impl Loop {
         now: Timestamp,
         OverrideChanges { set, removed }: OverrideChanges,
         audit: Audit,
-        answer: Answer<Result<(), OverrideRefusal>>,
+        reply: Reply<Result<(), OverrideRefusal>>,
     ) {
         let engine = &mut self.engine;
         let removable = |(position, id): (usize, &String)| {
@@ -52,6 +52,6 @@ impl Loop {
             engine.handle(now, Input::SetOverrides(set), &mut self.pending);
             self.note(now, audit);
         }
-        self.answers.push(Box::new(move || drop(answer.send(planned))));
+        self.answers.push(Box::new(move || drop(reply.send(planned))));
     }
 }
