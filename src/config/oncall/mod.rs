@@ -79,7 +79,7 @@ pub(super) fn warn_of_gaps(oncall: &Oncall, reader: &Reader<'_>, now: Timestamp)
             further => format!(", and {further} times more"),
         };
         if !told.is_empty() {
-            let zone = schedule.zone.iana_name().unwrap_or("UTC");
+            let zone = schedule.zone_name();
             let message = format!(
                 "nobody is on call by `{}` within the next 90 days from {}{further} ({zone})",
                 shorten(&schedule.name),
