@@ -6,8 +6,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::warn;
 
-use super::{App, Author, Unproven, look, take};
-use crate::escalate::AnswerError;
+use super::desk::{look, take};
+use super::{App, Author, Unproven};
+use crate::escalate::{AnswerError, Via};
 use crate::model::Timestamp;
 use crate::shell::answers::form::{fields, first};
 use crate::shell::answers::page::{CONTENT_SECURITY_POLICY, Page, TAKE_OVER};
@@ -73,6 +74,7 @@ async fn read(app: &App, author: &Author, token: &str, now: Timestamp) -> Result
         Ok(link) => return Ok(link),
         Err(error) => error,
     };
+    app.metrics.answered(Via::Link, if error == LinkError::Invalid { "signature" } else { "ended" });
     warn!(%error, address = author.actor.address.map(tracing::field::display), "a link is refused");
     Err(Box::new(match error {
         LinkError::Ended(link) => match look(app, link.incident).await {
