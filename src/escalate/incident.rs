@@ -1,7 +1,9 @@
 //! An incident: what it is about, how it stands, who was paged, what happened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,9 @@ use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 pub const ALERTS_MAX: usize = 200;
 /// How many entries the timeline of an incident holds; the earliest but the first go first.
 pub const TIMELINE_MAX: usize = 200;
+
+/// How long a closed incident is kept at least.
+pub const CLOSED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Something that somebody is to take care of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +67,23 @@ pub struct Incident {
     /// The links that were used up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<String>,
+    /// How messages about it are found again, that can be changed or answered to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<MessageReference>,
+    /// What happened since it was last asked; not kept.
+    #[serde(skip)]
+    pub(super) news: Vec<Happening>,
+}
+
+/// How a message about an incident is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageReference {
+    /// The receiver.
+    pub receiver: String,
+    /// The number of the integration.
+    pub integration: usize,
+    /// What the sender knows it by.
+    pub reference: String,
 }
 
 /// How an incident stands.
@@ -130,6 +152,14 @@ pub struct Course {
     pub next: Upcoming,
     /// When that is due.
     pub due: Timestamp,
+    /// When it began.
+    pub since: Timestamp,
+    /// Whether somebody was paged in this round.
+    #[serde(default)]
+    pub has_paged: bool,
+    /// Whether pages wait because everything is silenced, inhibited or about to be told as over.
+    #[serde(default)]
+    pub is_held: bool,
 }
 
 /// What can be next.
@@ -256,8 +286,15 @@ pub enum Happening {
         /// Through which receiver.
         receiver: String,
     },
+    /// A page that was due waits: all of its alerts are silenced, inhibited, or over and about to be told so.
+    Held,
     /// Nobody has answered within the response time of its severity.
     DeadlineMissed,
+    /// A step came much later than it was due.
+    Overdue {
+        /// By how much.
+        late: Duration,
+    },
     /// Somebody did something.
     Answered {
         /// What.
@@ -281,6 +318,17 @@ pub enum Happening {
     },
 }
 
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::AlertsOver => write!(f, "its alerts are over"),
+            Closed::Resolved { by } => write!(f, "resolved by {by}"),
+            Closed::Merged { into, by } => write!(f, "merged into incident {into} by {by}"),
+            Closed::Stale => write!(f, "closed as stale: nobody has answered for too long"),
+        }
+    }
+}
+
 impl IncidentState {
     /// For people and for filters: `open`, `acknowledged`, `snoozed`, `closed`.
     pub fn name(&self) -> &'static str {
@@ -297,6 +345,14 @@ impl Incident {
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, IncidentState::Closed { .. })
+    }
+
+    /// When it was closed.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        match self.state {
+            IncidentState::Closed { at, .. } => Some(at),
+            _ => None,
+        }
     }
 
     /// Whether pages may be sent.
@@ -320,11 +376,36 @@ impl Incident {
     }
 
     /// Notes what happened; the first entry stays when the timeline is full.
-    pub(super) fn note(&mut self, at: Timestamp, what: Happening) {
+    pub fn note(&mut self, at: Timestamp, what: Happening) {
         if self.timeline.len() >= TIMELINE_MAX {
             self.timeline.remove(1);
             self.entries_gone += 1;
         }
+        self.news.push(what.clone());
         self.timeline.push(Entry { at, what });
+    }
+
+    /// What happened since this was last called.
+    pub fn take_news(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// When something about it is due next; `None` if nothing is. Of a closed one: when it is forgotten.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        match &self.state {
+            IncidentState::Open => {
+                let deadline = (!self.is_breached).then_some(self.answer_by);
+                let stale = self.policy.max_age.map(|age| self.course.since + age);
+                let contacts = self.pending.iter().map(|contact| contact.due);
+                [Some(self.course.due), deadline, stale].into_iter().flatten().chain(contacts).min()
+            }
+            IncidentState::Acknowledged { at, reminded, .. } => {
+                let timeout = self.policy.ack_timeout?;
+                let reminder = timeout.saturating_sub(self.policy.ack_reminder);
+                Some(*at + if *reminded { timeout } else { reminder })
+            }
+            IncidentState::Snoozed { until, .. } => Some(*until),
+            IncidentState::Closed { at, .. } => Some(*at + self.policy.reopen_within.max(CLOSED_KEPT)),
+        }
     }
 }

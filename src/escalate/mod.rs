@@ -5,19 +5,23 @@ mod book;
 mod cause;
 mod incident;
 mod people;
+mod paging;
 mod policy;
+mod priority;
 mod services;
 mod severity;
 
 pub use answer::{Action, Answer, AnswerError, NOTE_BYTES_MAX, SNOOZE_MAX, Via, Who};
-pub use book::Incidents;
+pub use book::{Bundle, CLOSED_MAX, Incidents};
 pub use cause::{Begun, Cause, Why};
 pub use incident::{
-    ALERTS_MAX, Closed, Course, Entry, Happening, Incident, IncidentState, Paged, PendingContact, TIMELINE_MAX,
+    ALERTS_MAX, CLOSED_KEPT, Closed, Course, Entry, Happening, Incident, IncidentState, MessageReference, Paged, PendingContact, TIMELINE_MAX,
     Upcoming, Watch,
 };
+pub use paging::{OVERDUE_AFTER, Order, World};
 pub use people::{Person, PersonalStep, Team, Urgency};
 pub use policy::{EscalationPolicy, RepeatPolicy, Step, StepRepeat, Target};
+pub use priority::Priority;
 pub use services::{Service, Services};
 pub use severity::{Severities, SeverityLevel};
 

@@ -537,6 +537,9 @@ fn log(event: &Event) {
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
         }
+        EventKind::Incident { number, policy, title, severity, happening } => {
+            info!(%trace_id, %at, incident = number, policy, title, severity, %happening, "incident");
+        }
         EventKind::Audit(Audit { who, address, action, subject, reason }) => {
             let address = address.as_deref().unwrap_or_default();
             info!(who, address, action, subject, reason, "changed");
