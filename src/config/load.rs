@@ -241,6 +241,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         templates,
         listen: main.listen,
         web: main.web,
+        answers: main.answers,
         storage_path: main.storage_path,
         retention_floor: main.retention_floor,
         evaluation_interval: main.rules.interval,
