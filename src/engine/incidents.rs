@@ -114,13 +114,8 @@ impl Engine {
             let holds = |name: &str| self.groups.is_in_interval(name, now);
             let is_receiver = |name: &str| self.receivers.contains_key(name);
             let is_quiet = |alert: Fingerprint| self.is_quiet(alert, now);
-            let world = World {
-                plan: &plan,
-                on_call: &on_call,
-                holds: &holds,
-                is_receiver: &is_receiver,
-                is_quiet: &is_quiet,
-            };
+            let world =
+                World { plan: &plan, on_call: &on_call, holds: &holds, is_receiver: &is_receiver, is_quiet: &is_quiet };
             incidents.change(number, |incident| change(incident, &world))
         };
         self.incidents = incidents;

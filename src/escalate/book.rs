@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{
-    Answer, Begun, Closed, Course, EscalationPlan, EscalationPolicy, Happening, Incident, IncidentState, Order, Who,
-};
+use super::{Begun, Closed, Course, EscalationPlan, EscalationPolicy, Happening, Incident, IncidentState, Order, Who};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 
 /// How many closed incidents are kept at the most.
@@ -229,11 +227,11 @@ impl Incidents {
         let mut key = labels.to_string();
         if policy.correlate_dependencies {
             let service = alert.labels.get(&plan.services.label);
-            let related = |alerts: &mut dyn Iterator<Item = &Arc<Alert>>| {
-                alerts.any(|other| plan.services.are_related(service, other.labels.get(&plan.services.label)))
-            };
+            let related =
+                |other: &Arc<Alert>| plan.services.are_related(service, other.labels.get(&plan.services.label));
             let prefix = format!("{key}/");
-            let bundled = bundles.iter().find(|bundle| bundle.key.starts_with(&prefix) && related(&mut bundle.alerts.iter()));
+            let bundled =
+                bundles.iter().find(|bundle| bundle.key.starts_with(&prefix) && bundle.alerts.iter().any(related));
             if let Some(bundle) = bundled {
                 return Some((bundle.key.clone(), bundle.labels.clone()));
             }
@@ -241,7 +239,7 @@ impl Incidents {
                 incident.policy.name == policy.name && incident.key.starts_with(&prefix) && !incident.is_closed()
             };
             let mut open = self.all.values().filter(is_of_policy);
-            if let Some(incident) = open.find(|incident| related(&mut incident.firing(now))) {
+            if let Some(incident) = open.find(|incident| incident.firing(now).any(related)) {
                 return Some((incident.key.clone(), incident.labels.clone()));
             }
             key = format!("{prefix}{service}");
@@ -361,15 +359,6 @@ impl Incidents {
         if self.get(into).is_some_and(|incident| incident.policy.name == policy) {
             self.by_key.extend(keys.into_iter().map(|key| ((policy.clone(), key), into)));
         }
-    }
-
-    /// The number of the incident that `answer` is about, and of the one that it is merged into.
-    pub fn concerned(answer: &Answer) -> [Option<u64>; 2] {
-        let into = match answer.action {
-            super::Action::Merge { into } => Some(into),
-            _ => None,
-        };
-        [Some(answer.incident), into]
     }
 }
 

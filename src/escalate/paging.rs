@@ -93,7 +93,8 @@ impl Incident {
                     self.begin(now, Begun::AckTimedOut { by: by.name, after: timeout });
                     self.set_deadline(now, look.world.plan);
                 } else if !reminded && at + timeout.saturating_sub(self.policy.ack_reminder) <= now {
-                    let text = format!("acknowledged by {}, and opened again at {} unless it is over", by.name, at + timeout);
+                    let text =
+                        format!("acknowledged by {}, and opened again at {} unless it is over", by.name, at + timeout);
                     self.state = IncidentState::Acknowledged { by: by.clone(), at, reminded: true };
                     self.note(now, Happening::Reminded);
                     look.orders.push(Order::Remind { user: by.name, text });
@@ -145,15 +146,16 @@ impl Incident {
             match self.course.next {
                 Upcoming::Step(step, repetition) => self.run_step(step, repetition, is_new, late, look),
                 Upcoming::Fallback(times) => {
-                    if is_new {
-                        let why = if times == 0 { Why::Fallback } else { Why::Repage { times } };
-                        self.page_fallback(why, late, look);
-                    }
-                    self.course.next = Upcoming::Fallback(times.saturating_add(1));
-                    self.course.due = self.course.due + self.policy.repage.max(REPAGE_MIN);
-                    if !is_new {
+                    let repage = self.policy.repage.max(REPAGE_MIN);
+                    self.course.due = self.course.due + repage;
+                    match is_new {
+                        true => {
+                            let why = if times == 0 { Why::Fallback } else { Why::Repage { times } };
+                            self.page_fallback(why, late, look);
+                            self.course.next = Upcoming::Fallback(times.saturating_add(1));
+                        }
                         // Pages that were missed are made up for by one.
-                        self.course.due = self.course.due.max(look.now + self.policy.repage.max(REPAGE_MIN));
+                        false => self.course.due = self.course.due.max(look.now + repage),
                     }
                 }
             }
@@ -320,7 +322,9 @@ impl Incident {
                         continue;
                     }
                     Target::User(user) => vec![user.clone()],
-                    Target::Team(name) => look.world.plan.team(name).map(|team| team.members.clone()).unwrap_or_default(),
+                    Target::Team(name) => {
+                        look.world.plan.team(name).map(|team| team.members.clone()).unwrap_or_default()
+                    }
                     Target::Schedule { .. } | Target::Channel(_) => Vec::new(),
                 };
                 for user in people {
@@ -469,7 +473,13 @@ impl Incident {
 
     /// Takes in how `alerts` are now: those that fire belong to it, those that are over no more. When none is left that
     /// fires, it is over.
-    pub fn take_alerts(&mut self, now: Timestamp, alerts: &[Arc<Alert>], plan: &EscalationPlan, orders: &mut Vec<Order>) {
+    pub fn take_alerts(
+        &mut self,
+        now: Timestamp,
+        alerts: &[Arc<Alert>],
+        plan: &EscalationPlan,
+        orders: &mut Vec<Order>,
+    ) {
         for alert in alerts {
             let fingerprint = alert.fingerprint();
             match alert.status(now) {

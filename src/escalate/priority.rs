@@ -56,7 +56,8 @@ impl Incident {
     pub fn priority(&self, now: Timestamp, plan: &EscalationPlan) -> Priority {
         let level = plan.severities.level(self.rank);
         let label = &plan.services.label;
-        let alerting: BTreeSet<&str> = self.by_likelihood(now, plan).iter().map(|alert| alert.labels.get(label)).collect();
+        let alerting: BTreeSet<&str> =
+            self.by_likelihood(now, plan).iter().map(|alert| alert.labels.get(label)).collect();
         let needs_one = |name: &&String| plan.services.upstream(name).iter().any(|needed| alerting.contains(needed));
         let mut affected: BTreeSet<&str> =
             plan.services.services.keys().filter(needs_one).map(String::as_str).collect();

@@ -2,7 +2,7 @@
 
 use super::super::Engine;
 use super::super::state::Call;
-use crate::escalate::{Action, Answer, AnswerError, IncidentState, Incidents, NOTE_BYTES_MAX, SNOOZE_MAX, Target, Urgency, Via};
+use crate::escalate::{Action, Answer, AnswerError, IncidentState, NOTE_BYTES_MAX, SNOOZE_MAX, Target, Urgency, Via};
 use crate::model::Timestamp;
 
 impl Engine {
@@ -63,9 +63,9 @@ impl Engine {
         }
         let mut orders = Vec::new();
         self.with_world(answer.incident, now, |incident, world| incident.take_answer(now, answer, world, &mut orders));
-        self.take_orders(answer.incident, orders, call);
-        if let Action::Merge { into } = answer.action {
-            self.merge(answer, into, call);
+        match answer.action {
+            Action::Merge { into } => self.merge(answer, into, call),
+            _ => self.take_orders(answer.incident, orders, call),
         }
     }
 
@@ -88,8 +88,7 @@ impl Engine {
         incidents.merge(now, (answer.incident, into), &answer.who, &self.plan.escalation, (&mut orders, &mut told));
         self.incidents = incidents;
         // The one that lives first: a crash between the two leaves the alerts with both.
-        for (number, orders) in Incidents::concerned(answer).into_iter().flatten().zip([orders, told]).rev() {
-            self.take_orders(number, orders, call);
-        }
+        self.take_orders(into, told, call);
+        self.take_orders(answer.incident, orders, call);
     }
 }

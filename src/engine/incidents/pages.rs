@@ -112,7 +112,8 @@ impl Engine {
             on_behalf: OnBehalf::default(),
             incident: Some(Box::new(note)),
         };
-        let integrations = self.receivers.get(receiver).map(|receiver| receiver.integrations.clone()).unwrap_or_default();
+        let integrations =
+            self.receivers.get(receiver).map(|receiver| receiver.integrations.clone()).unwrap_or_default();
         let mut deliveries = Vec::new();
         for (integration, config) in integrations.iter().enumerate() {
             let channel = config.channel.name().to_owned();
@@ -210,13 +211,7 @@ fn incident_key(number: u64) -> String {
     format!("incident/{number}")
 }
 
-fn note_paged(
-    incident: &mut Incident,
-    user: Option<String>,
-    receiver: String,
-    deliveries: Vec<u64>,
-    now: Timestamp,
-) {
+fn note_paged(incident: &mut Incident, user: Option<String>, receiver: String, deliveries: Vec<u64>, now: Timestamp) {
     let known = incident.paged.iter_mut().find(|paged| paged.user == user && paged.receiver == receiver);
     match known {
         Some(paged) => {
@@ -226,7 +221,15 @@ fn note_paged(
         }
         None => {
             let (first_at, last_at) = (now, now);
-            incident.paged.push(Paged { user, receiver, first_at, last_at, times: 1, arrived: 0, on_their_way: deliveries });
+            incident.paged.push(Paged {
+                user,
+                receiver,
+                first_at,
+                last_at,
+                times: 1,
+                arrived: 0,
+                on_their_way: deliveries,
+            });
         }
     }
 }
