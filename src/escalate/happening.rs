@@ -39,14 +39,12 @@ impl fmt::Display for Action {
     }
 }
 
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Closed::AlertsOver => write!(f, "none of its alerts fires"),
-            Closed::Resolved { by } => write!(f, "resolved by {by}"),
-            Closed::Merged { into, by } => write!(f, "merged into {into} by {by}"),
-            Closed::Stale => write!(f, "nobody answered within the policy's max_age"),
-        }
+fn closed(why: &Closed) -> String {
+    match why {
+        Closed::AlertsOver => "its alerts are over".to_owned(),
+        Closed::Resolved { by } => format!("resolved by {by}"),
+        Closed::Merged { into, by } => format!("merged into incident {into} by {by}"),
+        Closed::Stale => "closed as stale: nobody has answered for too long".to_owned(),
     }
 }
 
@@ -69,7 +67,7 @@ impl fmt::Display for Happening {
             Happening::Answered { action, who } => write!(f, "{who}: {action}"),
             Happening::Reminded => write!(f, "reminded that the acknowledgement times out"),
             Happening::Merged { other } => write!(f, "merged with {other}"),
-            Happening::Closed { why } => write!(f, "closed: {why}"),
+            Happening::Closed { why } => write!(f, "over: {}", closed(why)),
         }
     }
 }
@@ -122,8 +120,8 @@ mod tests {
             ),
             (answered(Action::Reassign { to }), "ada by link: reassigned to user:bo, schedule:primary+1"),
             (answered(Action::Merge { into: 7 }), "ada by link: merged into 7"),
-            (Happening::Closed { why: Closed::Resolved { by: who() } }, "closed: resolved by ada by link"),
-            (Happening::Closed { why: Closed::AlertsOver }, "closed: none of its alerts fires"),
+            (Happening::Closed { why: Closed::Resolved { by: who() } }, "over: resolved by ada by link"),
+            (Happening::Closed { why: Closed::AlertsOver }, "over: its alerts are over"),
         ] {
             assert_eq!(happening.to_string(), expected);
         }
