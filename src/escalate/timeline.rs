@@ -1,5 +1,6 @@
 //! What happened to an incident, as data.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -127,4 +128,15 @@ pub enum Happening {
         #[serde(flatten)]
         why: Closed,
     },
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::AlertsOver => write!(f, "none of its alerts fires"),
+            Closed::Resolved { by } => write!(f, "resolved by {by}"),
+            Closed::Merged { into, by } => write!(f, "merged into {into} by {by}"),
+            Closed::Stale => write!(f, "nobody answered within the policy's max_age"),
+        }
+    }
 }
