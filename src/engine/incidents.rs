@@ -132,7 +132,7 @@ impl Engine {
     }
 
     fn people_on_call(&self, schedule: &str, offset: usize, now: Timestamp) -> Vec<String> {
-        let oncall = &self.plan.oncall;
+        let oncall = &self.oncall;
         let Some(schedule) = oncall.schedules.iter().find(|known| known.name == schedule) else { return Vec::new() };
         match offset {
             0 => schedule.on_call(now, &oncall.overrides),
@@ -162,9 +162,9 @@ impl Engine {
 
     /// Works out when who is on call changes next, for each schedule that somebody's answer is waited for by.
     fn watch_schedules(&mut self, now: Timestamp) {
-        let Engine { incidents, handovers, plan, .. } = self;
+        let Engine { incidents, handovers, oncall, .. } = self;
         handovers.retain(|schedule, _| incidents.schedules().any(|watched| watched == schedule));
-        let oncall = &plan.oncall;
+
         for watched in incidents.schedules() {
             if handovers.contains_key(watched) {
                 continue;

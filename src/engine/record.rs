@@ -13,6 +13,8 @@ pub enum RecordKind {
     Silence,
     /// An incident.
     Incident,
+    /// An exception from schedules that somebody set.
+    Override,
     /// Noise control: when receivers were told, alerts that flap, reminders.
     Noise,
     /// Something that happened.
@@ -23,12 +25,13 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 8] = [
+    pub const ALL: [RecordKind; 9] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
         RecordKind::Incident,
+        RecordKind::Override,
         RecordKind::Noise,
         RecordKind::Event,
         RecordKind::Meta,
@@ -42,6 +45,7 @@ impl RecordKind {
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
             RecordKind::Incident => "incident/",
+            RecordKind::Override => "override/",
             RecordKind::Noise => "noise/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",

@@ -51,7 +51,7 @@ impl Engine {
         match target {
             Target::User(user) => plan.person(user).is_some_and(|person| !person.rule(Urgency::High).is_empty()),
             Target::Team(team) => plan.team(team).is_some(),
-            Target::Schedule { name, .. } => self.plan.oncall.schedules.iter().any(|known| known.name == *name),
+            Target::Schedule { name, .. } => self.oncall.schedules.iter().any(|known| known.name == *name),
             Target::Channel(name) => self.receivers.contains_key(name),
         }
     }
