@@ -96,7 +96,8 @@ impl ExternalAlert {
 }
 
 impl Engine {
-    /// Which of `alerts`, posted at `now`, will not be taken, and why: one error for each of them.
+    /// Which of `alerts`, posted at `now` and found good by [`ExternalAlert::check`], will not be taken, and why: one error
+    /// for each of them.
     pub fn refusals(&self, now: Timestamp, alerts: &[ExternalAlert]) -> Vec<ExternalError> {
         let room = self.external.len() + alerts.len() <= EXTERNAL_ALERTS_MAX;
         alerts.iter().filter_map(|alert| self.refusal(now, room, alert)).collect()
@@ -104,9 +105,6 @@ impl Engine {
 
     fn refusal(&self, now: Timestamp, room: bool, alert: &ExternalAlert) -> Option<ExternalError> {
         let range = Range::of(alert, now, self.plan.resolve_timeout);
-        if let Err(error) = alert.check() {
-            return Some(error);
-        }
         let is_known = || self.external.get(alert.labels.fingerprint()).is_some();
         match range.starts_at > range.ends_at {
             true => Some(ExternalError::EndsBeforeStart),
@@ -186,7 +184,7 @@ impl Engine {
             trace,
         };
         let alert = self.steady(None, alert, call);
-        self.take_routed(alert, call);
+        self.take_routed_as(fingerprint, alert, call);
     }
 
     /// An alert from outside is over; it fires on if a rule says so.

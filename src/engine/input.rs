@@ -51,7 +51,8 @@ pub enum Input {
         /// Its id.
         id: String,
     },
-    /// Somebody posts alerts; those that [`super::Engine::refusals`] names are left out.
+    /// Somebody posts alerts, each found good by [`ExternalAlert::check`]; those that [`super::Engine::refusals`] names are
+    /// left out.
     ExternalAlerts(Vec<ExternalAlert>),
     /// The configuration was read again.
     NewPlan(Arc<Plan>),

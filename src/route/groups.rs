@@ -140,7 +140,17 @@ impl Groups {
     /// Takes in an alert that fires, changed or ended, and puts it into the groups it belongs to: one that ended only
     /// where it is known already. Returns the keys of the groups that are new or changed.
     pub fn upsert(&mut self, tree: &RouteTree, now: Timestamp, alert: Alert) -> Vec<String> {
-        let fingerprint = alert.fingerprint();
+        self.upsert_as(tree, now, alert.fingerprint(), alert)
+    }
+
+    /// As [`Groups::upsert`], where the alert's fingerprint is known.
+    pub fn upsert_as(
+        &mut self,
+        tree: &RouteTree,
+        now: Timestamp,
+        fingerprint: Fingerprint,
+        alert: Alert,
+    ) -> Vec<String> {
         let mut touched = self.assign(tree, now, fingerprint, &alert);
         self.muting_changed |= self.muting.inhibition.note(&alert, now);
         if alert.status(now) == AlertStatus::Resolved && !self.watch.is_empty() {

@@ -1,14 +1,18 @@
 //! What senders say of their alerts, and when each is over unless it is posted again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::ExternalAlert;
 use super::pages::Pages;
 use crate::model::{Fingerprint, Labels, Timestamp};
 
+/// How many entries of no account are kept.
+const STALE_MAX: usize = 1_000;
 /// The longest grace that a sender earns by posting far ahead of the end, time and again.
 const GRACE_MAX: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -119,8 +123,9 @@ impl Source {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Book {
     sources: HashMap<Fingerprint, Source>,
-    /// No alert stands here later than at its end; one whose end was moved on may stand earlier.
-    due: BTreeSet<(Timestamp, Fingerprint)>,
+    /// No alert stands here later than at its end; one whose end was moved on may stand earlier. What is not at its source's
+    /// `looked_at` is of no account.
+    due: BinaryHeap<Reverse<(Timestamp, Fingerprint)>>,
     firing: usize,
     pub(super) pages: Pages,
 }
@@ -146,7 +151,7 @@ impl Book {
 
     /// When the next look is due.
     pub(in crate::engine) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.peek().map(|Reverse((at, _))| *at)
     }
 
     /// What is to be on disk of the source.
@@ -184,9 +189,10 @@ impl Book {
         if !source.ended {
             self.firing += 1;
             source.looked_at = Some(source.range.ends_at);
-            self.due.insert((source.range.ends_at, alert));
+            self.due.push(Reverse((source.range.ends_at, alert)));
         }
         self.sources.insert(alert, source);
+        self.tidy();
     }
 
     /// Forgets the source.
@@ -206,20 +212,27 @@ impl Book {
     fn take(&mut self, alert: Fingerprint) -> Option<Source> {
         let source = self.sources.remove(&alert)?;
         self.firing -= usize::from(!source.ended);
-        if let Some(at) = source.looked_at {
-            self.due.remove(&(at, alert));
-        }
         Some(source)
+    }
+
+    /// Drops what is of no account before there is more of it than of the rest.
+    fn tidy(&mut self) {
+        if self.due.len() > 2 * self.firing + STALE_MAX {
+            let is_current = |Reverse((at, alert)): &Reverse<(Timestamp, Fingerprint)>| {
+                self.sources.get(alert).is_some_and(|source| source.looked_at == Some(*at))
+            };
+            self.due.retain(is_current);
+        }
     }
 
     /// The source fires on, until another end. Returns whether that must be written down: not while a restart at any time
     /// from `now` on would not end it sooner.
     pub(super) fn prolong(&mut self, alert: Fingerprint, range: Range, now: Timestamp) -> bool {
+        self.tidy();
         let Some(source) = self.sources.get_mut(&alert) else { return false };
         source.range = range;
-        if let Some(looked_at) = source.looked_at.filter(|looked_at| range.ends_at < *looked_at) {
-            self.due.remove(&(looked_at, alert));
-            self.due.insert((range.ends_at, alert));
+        if source.looked_at.is_some_and(|looked_at| range.ends_at < looked_at) {
+            self.due.push(Reverse((range.ends_at, alert)));
             source.looked_at = Some(range.ends_at);
         }
         let ahead = range.ends_at.since(now);
@@ -238,9 +251,11 @@ impl Book {
 
     /// Takes note of the next alert that is over by `now`, and names it.
     pub(super) fn take_ended(&mut self, now: Timestamp) -> Option<Fingerprint> {
-        while let Some((_, alert)) = self.due.first().filter(|(at, _)| *at <= now).copied() {
-            self.due.pop_first();
-            let Some(source) = self.sources.get_mut(&alert) else { continue };
+        while let Some(Reverse((at, alert))) = self.due.peek().filter(|Reverse((at, _))| *at <= now).copied() {
+            self.due.pop();
+            let Some(source) = self.sources.get_mut(&alert).filter(|source| source.looked_at == Some(at)) else {
+                continue;
+            };
             if source.range.is_over(now) {
                 source.looked_at = None;
                 source.ended = true;
@@ -249,7 +264,7 @@ impl Book {
                 return Some(alert);
             }
             source.looked_at = Some(source.range.ends_at);
-            self.due.insert((source.range.ends_at, alert));
+            self.due.push(Reverse((source.range.ends_at, alert)));
         }
         None
     }
