@@ -221,7 +221,12 @@ impl Book {
             let is_current = |Reverse((at, alert)): &Reverse<(Timestamp, Fingerprint)>| {
                 self.sources.get(alert).is_some_and(|source| source.looked_at == Some(*at))
             };
-            self.due.retain(is_current);
+            let mut due = std::mem::take(&mut self.due).into_vec();
+            due.retain(is_current);
+            // What an alert that came back left behind may be current again.
+            due.sort_unstable();
+            due.dedup();
+            self.due = due.into();
         }
     }
 
