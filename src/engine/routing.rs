@@ -31,7 +31,7 @@ impl Engine {
             annotations: alert.annotations.clone(),
             ends_at: None,
             updated_at: now,
-            generator_url: self.generator_url(alert),
+            generator_url: self.generator_url(alert).into(),
             trace: alert.trace,
         }
     }

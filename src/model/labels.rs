@@ -20,12 +20,40 @@ const LENGTH_USUAL: usize = 1;
 const DIGIT_BITS: u32 = 6;
 const DIGIT: usize = (1 << DIGIT_BITS) - 1;
 const MORE: u8 = 1 << DIGIT_BITS;
+/// The names that most sets have, in order, which take one byte each.
+const USUAL_NAMES: [&str; 24] = [
+    "__name__",
+    "alertname",
+    "cluster",
+    "container",
+    "description",
+    "device",
+    "endpoint",
+    "env",
+    "host",
+    "instance",
+    "job",
+    "le",
+    "message",
+    "mode",
+    "mountpoint",
+    "namespace",
+    "node",
+    "pod",
+    "prometheus",
+    "region",
+    "runbook_url",
+    "service",
+    "severity",
+    "summary",
+];
 
 /// A set of labels, sorted by name, without empty values and without repeated names; cheap to clone.
 ///
 /// An absent label and an empty one are the same thing, as everywhere in Prometheus.
 ///
-/// The number of labels and then each name and each value after its length, in one text: equal sets are equal texts.
+/// One text: the number of labels, and of each its name and its value after its length. A name of [`USUAL_NAMES`] stands as its
+/// place there, any other as its length and its text. Equal sets are equal texts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Labels(Arc<str>);
 
@@ -61,9 +89,16 @@ impl Labels {
         let bytes: usize = pairs.clone().map(|(name, value)| name.len() + value.len() + 2 * LENGTH_USUAL).sum();
         let mut text = String::with_capacity(bytes + LENGTH_USUAL);
         push_number(pairs.clone().count(), &mut text);
-        for part in pairs.flat_map(|(name, value)| [name, value]) {
-            push_number(part.len(), &mut text);
-            text.push_str(part);
+        for (name, value) in pairs {
+            match USUAL_NAMES.binary_search(&name) {
+                Ok(place) => push_number(place, &mut text),
+                Err(_) => {
+                    push_number(USUAL_NAMES.len() + name.len(), &mut text);
+                    text.push_str(name);
+                }
+            }
+            push_number(value.len(), &mut text);
+            text.push_str(value);
         }
         Labels(text.into())
     }
@@ -175,11 +210,23 @@ pub struct LabelsIter<'a> {
 }
 
 impl<'a> LabelsIter<'a> {
-    fn part(&mut self) -> &'a str {
+    fn name(&mut self) -> &'a str {
+        let number = take_number(&mut self.rest);
+        match number.checked_sub(USUAL_NAMES.len()) {
+            Some(length) => self.text(length),
+            None => USUAL_NAMES[number],
+        }
+    }
+
+    fn value(&mut self) -> &'a str {
         let length = take_number(&mut self.rest);
-        let (part, rest) = self.rest.split_at(length);
+        self.text(length)
+    }
+
+    fn text(&mut self, length: usize) -> &'a str {
+        let (text, rest) = self.rest.split_at(length);
         self.rest = rest;
-        part
+        text
     }
 }
 
@@ -188,7 +235,7 @@ impl<'a> Iterator for LabelsIter<'a> {
 
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
         self.count = self.count.checked_sub(1)?;
-        Some((self.part(), self.part()))
+        Some((self.name(), self.value()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -363,7 +410,7 @@ mod tests {
     use super::*;
 
     fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
-        let part = || prop_oneof![8 => "[a-cü]{0,2}", 1 => "[a-z]{60,70}", 1 => "[é]{2000,2100}"];
+        let part = || prop_oneof![8 => "[a-cü]{0,2}", 2 => "job|le|summary|__name__", 1 => "[a-z]{60,70}", 1 => "[é]{2000,2100}"];
         proptest::collection::vec((part(), part()), 0..6)
     }
 
@@ -394,6 +441,13 @@ mod tests {
             prop_assert_eq!(labels.cmp(&other_labels), expected.iter().cmp(model(&other).iter()));
             prop_assert_eq!(labels == other_labels, expected == model(&other));
         }
+    }
+
+    #[test]
+    fn usual_names_take_a_byte_each() {
+        assert!(USUAL_NAMES.is_sorted_by(|before, after| before < after) && USUAL_NAMES.len() <= DIGIT);
+        let labels = Labels::from_pairs(USUAL_NAMES.map(|name| (name, "1")));
+        assert_eq!(labels.bytes(), 1 + 3 * USUAL_NAMES.len());
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What senders say of their alerts, and when each is over unless it is posted again.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -11,8 +9,6 @@ use super::ExternalAlert;
 use super::pages::Pages;
 use crate::model::{Fingerprint, Labels, Timestamp};
 
-/// How many entries of no account are kept.
-const STALE_MAX: usize = 1_000;
 /// The longest grace that a sender earns by posting far ahead of the end, time and again.
 const GRACE_MAX: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -57,23 +53,23 @@ impl Range {
     }
 }
 
-/// What is said of an alert from outside.
+/// What is said of an alert from outside. There may be very many.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Source {
-    pub(super) range: Range,
-    /// It is over, and that is decided.
-    pub(super) ended: bool,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
     pub(super) annotations: Labels,
     /// The end that is on disk.
     kept_end: Timestamp,
     /// After a restart the alert fires at least this long; what ends within it needs no writing down.
-    grace: Duration,
-    /// How far ahead the end was that was last written down because it was moved on.
-    ahead: Duration,
-    /// Its place among those that are to end.
-    looked_at: Option<Timestamp>,
+    grace_ms: u64,
     /// The page that it is written on.
     page: u64,
+    /// How far ahead the end was that was last written down because it was moved on, in milliseconds.
+    ahead_ms: u32,
+    is_timeout: bool,
+    /// It is over, and that is decided.
+    pub(super) ended: bool,
 }
 
 /// What is on disk of a source, besides the alert.
@@ -89,16 +85,9 @@ pub(in crate::engine) struct KeptSource {
 impl Source {
     /// A source that is to be written down.
     pub(super) fn new(range: Range, ended: bool, annotations: Labels, grace: Duration) -> Source {
-        Source {
-            range,
-            ended,
-            annotations,
-            kept_end: range.ends_at,
-            grace,
-            ahead: Duration::ZERO,
-            looked_at: None,
-            page: 0,
-        }
+        let Range { starts_at, ends_at, is_timeout } = range;
+        let (kept_end, grace_ms) = (ends_at, millis(grace));
+        Source { starts_at, ends_at, annotations, kept_end, grace_ms, page: 0, ahead_ms: 0, is_timeout, ended }
     }
 
     /// The source as of a restart at `now`. Nobody could post while nothing ran, and later ends may have been promised than
@@ -108,24 +97,31 @@ impl Source {
         let range = Range { starts_at: kept.starts_at, ends_at: kept.ends_at, is_timeout: kept.is_timeout };
         let prolonged = Range { ends_at: now + grace, is_timeout: true, ..range };
         let range = if kept.ended || range.ends_at >= prolonged.ends_at { range } else { prolonged };
-        let kept_end = kept.ends_at;
-        let ahead = Duration::ZERO;
-        Source { range, ended: kept.ended, annotations, kept_end, grace, ahead, looked_at: None, page: 0 }
+        Source { kept_end: kept.ends_at, ..Source::new(range, kept.ended, annotations, grace) }
+    }
+
+    pub(super) fn range(&self) -> Range {
+        Range { starts_at: self.starts_at, ends_at: self.ends_at, is_timeout: self.is_timeout }
+    }
+
+    fn set_range(&mut self, Range { starts_at, ends_at, is_timeout }: Range) {
+        (self.starts_at, self.ends_at, self.is_timeout) = (starts_at, ends_at, is_timeout);
     }
 
     /// Whether a post of `annotations` over `range` says what was said before, but for the end.
     pub(super) fn says(&self, range: &Range, annotations: &Labels) -> bool {
-        self.range.starts_at == range.starts_at && self.annotations == *annotations
+        self.starts_at == range.starts_at && self.annotations == *annotations
     }
 }
 
-/// All sources, with the times at which they are to be looked at.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// All sources, on their pages.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Book {
     sources: HashMap<Fingerprint, Source>,
-    /// No alert stands here later than at its end; one whose end was moved on may stand earlier. What is not at its source's
-    /// `looked_at` is of no account.
-    due: BinaryHeap<Reverse<(Timestamp, Fingerprint)>>,
     firing: usize,
     pub(super) pages: Pages,
 }
@@ -151,17 +147,17 @@ impl Book {
 
     /// When the next look is due.
     pub(in crate::engine) fn next_due(&self) -> Option<Timestamp> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.pages.next_due().map(|(at, _)| at)
     }
 
     /// What is to be on disk of the source.
     pub(in crate::engine) fn kept(&self, alert: Fingerprint) -> Option<KeptSource> {
         self.get(alert).map(|source| KeptSource {
-            starts_at: source.range.starts_at,
+            starts_at: source.starts_at,
             ends_at: source.kept_end,
-            is_timeout: source.range.is_timeout,
+            is_timeout: source.is_timeout,
             ended: source.ended,
-            grace_ms: u64::try_from(source.grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: source.grace_ms,
         })
     }
 
@@ -176,7 +172,7 @@ impl Book {
         match self.take(alert) {
             Some(before) => {
                 // What it is known to do from post to post stays known.
-                source.grace = source.grace.max(before.grace);
+                source.grace_ms = source.grace_ms.max(before.grace_ms);
                 source.page = before.page;
             }
             None => source.page = self.pages.add(alert, bytes),
@@ -185,14 +181,12 @@ impl Book {
         self.insert(alert, source);
     }
 
-    fn insert(&mut self, alert: Fingerprint, mut source: Source) {
+    fn insert(&mut self, alert: Fingerprint, source: Source) {
         if !source.ended {
             self.firing += 1;
-            source.looked_at = Some(source.range.ends_at);
-            self.due.push(Reverse((source.range.ends_at, alert)));
+            self.pages.look_at(source.page, source.ends_at);
         }
         self.sources.insert(alert, source);
-        self.tidy();
     }
 
     /// Forgets the source.
@@ -215,38 +209,20 @@ impl Book {
         Some(source)
     }
 
-    /// Drops what is of no account before there is more of it than of the rest.
-    fn tidy(&mut self) {
-        if self.due.len() > 2 * self.firing + STALE_MAX {
-            let is_current = |Reverse((at, alert)): &Reverse<(Timestamp, Fingerprint)>| {
-                self.sources.get(alert).is_some_and(|source| source.looked_at == Some(*at))
-            };
-            let mut due = std::mem::take(&mut self.due).into_vec();
-            due.retain(is_current);
-            // What an alert that came back left behind may be current again.
-            due.sort_unstable();
-            due.dedup();
-            self.due = due.into();
-        }
-    }
-
     /// The source fires on, until another end. Returns whether that must be written down: not while a restart at any time
     /// from `now` on would not end it sooner.
     pub(super) fn prolong(&mut self, alert: Fingerprint, range: Range, now: Timestamp) -> bool {
-        self.tidy();
         let Some(source) = self.sources.get_mut(&alert) else { return false };
-        source.range = range;
-        if source.looked_at.is_some_and(|looked_at| range.ends_at < looked_at) {
-            self.due.push(Reverse((range.ends_at, alert)));
-            source.looked_at = Some(range.ends_at);
-        }
+        source.set_range(range);
+        self.pages.look_at(source.page, range.ends_at);
         let ahead = range.ends_at.since(now);
-        if range.ends_at > source.kept_end.max(now + source.grace) {
+        if range.ends_at > source.kept_end.max(now + Duration::from_millis(source.grace_ms)) {
             // A sender that has twice posted as far ahead does so again; the eighth is for posts that come early or late.
-            if ahead.abs_diff(source.ahead) <= ahead / 8 {
-                source.grace = ahead.saturating_add(ahead / 8).clamp(source.grace, source.grace.max(GRACE_MAX));
+            if ahead.abs_diff(Duration::from_millis(u64::from(source.ahead_ms))) <= ahead / 8 {
+                let earned = millis(ahead.saturating_add(ahead / 8));
+                source.grace_ms = earned.clamp(source.grace_ms, source.grace_ms.max(millis(GRACE_MAX)));
             }
-            source.ahead = ahead;
+            source.ahead_ms = u32::try_from(ahead.as_millis()).unwrap_or(u32::MAX);
         } else if range.ends_at >= source.kept_end {
             return false;
         }
@@ -254,22 +230,28 @@ impl Book {
         true
     }
 
-    /// Takes note of the next alert that is over by `now`, and names it.
-    pub(super) fn take_ended(&mut self, now: Timestamp) -> Option<Fingerprint> {
-        while let Some(Reverse((at, alert))) = self.due.peek().filter(|Reverse((at, _))| *at <= now).copied() {
-            self.due.pop();
-            let Some(source) = self.sources.get_mut(&alert).filter(|source| source.looked_at == Some(at)) else {
-                continue;
-            };
-            if source.range.is_over(now) {
-                source.looked_at = None;
-                source.ended = true;
-                source.kept_end = source.range.ends_at;
-                self.firing -= 1;
-                return Some(alert);
+    /// Takes note of the next alerts that are over by `now`, and names them, the one that ended first before the others;
+    /// `None` once there are no more.
+    pub(super) fn take_ended(&mut self, now: Timestamp) -> Option<Vec<Fingerprint>> {
+        while let Some((_, page)) = self.pages.next_due().filter(|(at, _)| *at <= now) {
+            let mut over = Vec::new();
+            let mut next = None;
+            for alert in self.pages.alerts(page) {
+                let Some(source) = self.sources.get_mut(alert).filter(|source| !source.ended) else { continue };
+                if source.range().is_over(now) {
+                    source.ended = true;
+                    source.kept_end = source.ends_at;
+                    over.push((source.ends_at, *alert));
+                } else {
+                    next = Some(next.map_or(source.ends_at, |next: Timestamp| next.min(source.ends_at)));
+                }
             }
-            source.looked_at = Some(source.range.ends_at);
-            self.due.push(Reverse((source.range.ends_at, alert)));
+            self.pages.looked_at(page, next);
+            if !over.is_empty() {
+                self.firing -= over.len();
+                over.sort_unstable();
+                return Some(over.into_iter().map(|(_, alert)| alert).collect());
+            }
         }
         None
     }

@@ -137,7 +137,7 @@ struct Posted {
     #[serde(default, deserialize_with = "moment")]
     ends_at: Option<Timestamp>,
     #[serde(default, rename = "generatorURL", deserialize_with = "text")]
-    generator_url: String,
+    generator_url: Arc<str>,
 }
 
 impl Posted {
@@ -207,8 +207,8 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
     Timestamp::parse_rfc3339(&text).map(Some).ok_or_else(wrong)
 }
 
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|Text(text)| Arc::from(text)).unwrap_or_default())
 }
 
 #[cfg(test)]
