@@ -226,6 +226,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             planned_silences: main.planned_silences,
             silence_reminder: main.silence_reminder,
             oncall: Arc::new(main.oncall.plan),
+            escalation: Arc::default(),
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {
                 true => format!("http://{}", main.listen),
@@ -240,6 +241,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         templates,
         listen: main.listen,
         web: main.web,
+        answers: main.answers,
         storage_path: main.storage_path,
         retention_floor: main.retention_floor,
         evaluation_interval: main.rules.interval,

@@ -2,6 +2,7 @@
 
 mod access;
 mod alertmanager;
+mod answers;
 mod check;
 mod document;
 mod expression;
@@ -33,6 +34,7 @@ mod written;
 mod yaml;
 
 pub use access::{Role, Roles};
+pub use answers::Answers;
 pub use check::{Checked, check, check_at};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Event, ExternalAlert, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
+use crate::escalate::Answer;
 use crate::model::{Labels, Timestamp};
 use crate::route::SilenceDraft;
 use crate::rule::{AlertState, Observation, Presence, RuleId};
@@ -54,6 +55,9 @@ pub enum Input {
     /// Somebody posts alerts, each found good by [`ExternalAlert::check`]; those that [`super::Engine::refusals`] names are
     /// left out.
     ExternalAlerts(Vec<ExternalAlert>),
+    /// Somebody does something about an incident; what cannot be is refused without effect, as
+    /// [`super::Engine::plan_answer`] says.
+    Answer(Box<Answer>),
     /// The configuration was read again.
     NewPlan(Arc<Plan>),
     /// Time has passed.

@@ -5,6 +5,7 @@ mod event;
 mod external;
 mod fallback;
 mod flapping;
+mod incidents;
 mod input;
 mod keep;
 mod pace;

@@ -15,6 +15,7 @@ use crate::deliver::Delivery;
 use crate::engine::{
     Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
 };
+use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
@@ -40,20 +41,21 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// Where an answer goes that waits for a decision to be durable.
-type Answer<T> = tokio::sync::oneshot::Sender<T>;
+/// Where a reply goes that waits for a decision to be durable.
+type Reply<T> = tokio::sync::oneshot::Sender<T>;
 
 /// Something for the engine's thread.
 enum Message {
     Input(Input),
     Result(RuleId, Box<Input>, SyncSender<RuleView>),
     Read(Box<dyn FnOnce(&Engine) + Send>),
-    History(u64, usize, Answer<Vec<Record>>),
+    History(u64, usize, Reply<Vec<Record>>),
     KeepHistory(HistoryLimits),
-    SetSilence(Box<SilenceDraft>, String, Audit, Answer<Result<String, SilenceError>>),
-    ExpireSilence(String, Audit, Answer<Result<(), SilenceError>>),
+    SetSilence(Box<SilenceDraft>, String, Audit, Reply<Result<String, SilenceError>>),
+    ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
+    Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
     Audit(Audit),
-    Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
+    Alerts(Vec<ExternalAlert>, Reply<Vec<ExternalError>>),
     Stop,
 }
 
@@ -144,6 +146,17 @@ impl Decider {
     pub async fn expire_silence(&self, id: String, audit: Audit) -> Result<Result<(), SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         self.push(Message::ExpireSilence(id, audit, answer)).await?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Does something about an incident; returns once that is durable. `audit` is noted with it.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped; within, why the answer is not taken.
+    pub async fn answer(&self, answer: Answer, audit: Audit) -> Result<Result<(), AnswerError>, Stopping> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.push(Message::Answer(Box::new(answer), audit, reply)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -358,6 +371,14 @@ impl Loop {
                     self.note(now, audit);
                 }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
+            }
+            Message::Answer(answer, audit, reply) => {
+                let planned = self.engine.plan_answer(now, &answer);
+                if planned.is_ok() {
+                    self.engine.handle(now, Input::Answer(answer), &mut self.pending);
+                    self.note(now, audit);
+                }
+                self.answers.push(Box::new(move || drop(reply.send(planned))));
             }
             Message::Alerts(alerts, answer) => {
                 let refused = self.engine.refusals(now, &alerts);
