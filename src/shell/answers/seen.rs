@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::escalate::{Action, Closed, EscalationPlan, Happening, Incident, IncidentState};
-use crate::model::{ALERT_NAME, Timestamp, format_duration};
+use crate::escalate::{Action, Closed, EscalationPlan, Incident, IncidentState};
+use crate::model::{Timestamp, format_duration};
 
 /// An incident as whoever answers sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ impl Seen {
         Seen {
             number: incident.number,
             severity: plan.severities.level(incident.rank).name.clone(),
-            title: title(incident, now),
+            title: incident.title(now, plan),
             state: incident.state.clone(),
             opened_at: incident.opened_at,
         }
@@ -73,19 +73,9 @@ impl Seen {
             IncidentState::Open => "open: nobody has answered".to_owned(),
             IncidentState::Acknowledged { by, at, .. } => format!("acknowledged by {by}, {}", ago(*at, now)),
             IncidentState::Snoozed { by, until } => format!("snoozed by {by} until {}", clock_time(*until)),
-            IncidentState::Closed { at, why } => {
-                let why = Happening::Closed { why: why.clone() }.to_string();
-                format!("closed {}: {}", ago(*at, now), why.strip_prefix("over: ").unwrap_or(&why))
-            }
+            IncidentState::Closed { at, why } => format!("closed {}: {why}", ago(*at, now)),
         }
     }
-}
-
-fn title(incident: &Incident, now: Timestamp) -> String {
-    let alert = incident.firing(now).next().or(incident.alerts.values().next());
-    let mut words: Vec<&str> = alert.map(|alert| alert.name()).into_iter().collect();
-    words.extend(incident.labels.iter().filter(|(name, _)| *name != ALERT_NAME).map(|(_, value)| value));
-    words.join(" ")
 }
 
 /// What whoever has done `action` to incident `number` hears.
@@ -171,7 +161,11 @@ mod tests {
                 "closed 10m ago: resolved by ada by link",
                 Some("ada"),
             ),
-            (IncidentState::Closed { at: since, why: Closed::AlertsOver }, "closed 10m ago: its alerts are over", None),
+            (
+                IncidentState::Closed { at: since, why: Closed::AlertsOver },
+                "closed 10m ago: none of its alerts fires",
+                None,
+            ),
         ] {
             let seen =
                 Seen { number: 12, severity: "P1".to_owned(), title: "DiskFull".to_owned(), state, opened_at: since };

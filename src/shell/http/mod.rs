@@ -82,6 +82,7 @@ pub struct App {
 pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door) -> Router {
     let queries = query::query_routes(app.queries.clone());
     let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
+    let answers = answering::routes(answering::Desk::of(&app));
     let routes = Router::new()
         .route("/", get(index))
         .route("/health", get(health::health))
@@ -109,10 +110,10 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
         .merge(v2::routes(limits.compressed_bytes_max))
-        .merge(answering::routes())
         .with_state(app);
     let routes = routes
         .merge(push)
+        .merge(answers)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .merge(queries);
     door::behind(door, routes)

@@ -14,6 +14,8 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
+#[cfg(test)]
+mod testing;
 mod windows;
 
 pub(in crate::shell) use decider::OverrideChanges;
@@ -24,4 +26,6 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
+#[cfg(test)]
+pub(in crate::shell) use testing::decider_in_memory;
 pub use windows::Windows;

@@ -6,8 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::warn;
 
-use super::desk::{look, take};
-use super::{App, Author, Unproven};
+use super::respond::{look, take};
+use super::{Author, Desk, Unproven};
 use crate::escalate::{AnswerError, Via};
 use crate::model::Timestamp;
 use crate::shell::answers::form::{fields, first};
@@ -16,15 +16,15 @@ use crate::shell::answers::{Link, LinkError, Seen};
 use crate::shell::service::Stopping;
 
 /// `GET /answer/TOKEN`: asks, and changes nothing.
-pub(super) async fn show(State(app): State<App>, author: Author, Path(token): Path<String>) -> Response {
-    let now = app.clock.now();
-    let link = match read(&app, &author, &token, now).await {
+pub(super) async fn show(State(desk): State<Desk>, author: Author, Path(token): Path<String>) -> Response {
+    let now = desk.clock.now();
+    let link = match read(&desk, &author, &token, now).await {
         Ok(link) => link,
         Err(refused) => return *refused,
     };
     let answer = link.answer(now);
     let number = link.incident;
-    let found = app.decider.read(move |engine| (Seen::find(engine, number, now), engine.plan_answer(now, &answer)));
+    let found = desk.decider.read(move |engine| (Seen::find(engine, number, now), engine.plan_answer(now, &answer)));
     let page = match found.await {
         Ok((Some(seen), Ok(()))) => Page::ask(&link, seen),
         Ok((seen, Err(error))) => refused(&link, &error, seen, now),
@@ -35,24 +35,24 @@ pub(super) async fn show(State(app): State<App>, author: Author, Path(token): Pa
 }
 
 /// `POST /answer/TOKEN`: does what the link says.
-pub(super) async fn act(State(app): State<App>, author: Author, Path(token): Path<String>, form: Bytes) -> Response {
-    let now = app.clock.now();
-    let link = match read(&app, &author, &token, now).await {
+pub(super) async fn act(State(desk): State<Desk>, author: Author, Path(token): Path<String>, form: Bytes) -> Response {
+    let now = desk.clock.now();
+    let link = match read(&desk, &author, &token, now).await {
         Ok(link) => link,
         Err(refused) => return *refused,
     };
-    response(&outcome(&app, &author, &link, &form, now).await.unwrap_or_else(|Stopping| Page::unavailable()), now)
+    response(&outcome(&desk, &author, &link, &form, now).await.unwrap_or_else(|Stopping| Page::unavailable()), now)
 }
 
-async fn outcome(app: &App, author: &Author, link: &Link, form: &[u8], now: Timestamp) -> Result<Page, Stopping> {
-    if let Some(seen) = look(app, link.incident).await?
+async fn outcome(desk: &Desk, author: &Author, link: &Link, form: &[u8], now: Timestamp) -> Result<Page, Stopping> {
+    if let Some(seen) = look(desk, link.incident).await?
         && Page::other(link, &seen).is_some()
         && first(&fields(form), TAKE_OVER).is_empty()
     {
         return Ok(Page::overtaken(link, seen));
     }
-    let taken = take(app, author, link.answer(now)).await?;
-    let seen = look(app, link.incident).await?;
+    let taken = take(desk, author, link.answer(now)).await?;
+    let seen = look(desk, link.incident).await?;
     Ok(match taken {
         Ok(()) => Page::done(link, seen, now),
         Err(error) => refused(link, &error, seen, now),
@@ -69,15 +69,15 @@ fn refused(link: &Link, error: &AnswerError, seen: Option<Seen>, now: Timestamp)
 }
 
 /// The link that `token` stands for, or the answer to one that stands for none.
-async fn read(app: &App, author: &Author, token: &str, now: Timestamp) -> Result<Link, Box<Response>> {
-    let error = match Link::read(token, app.answering.key(), now) {
+async fn read(desk: &Desk, author: &Author, token: &str, now: Timestamp) -> Result<Link, Box<Response>> {
+    let error = match Link::read(token, desk.answering.key(), now) {
         Ok(link) => return Ok(link),
         Err(error) => error,
     };
-    app.metrics.answered(Via::Link, if error == LinkError::Invalid { "signature" } else { "ended" });
+    desk.metrics.answered(Via::Link, if error == LinkError::Invalid { "signature" } else { "ended" });
     warn!(%error, address = author.actor.address.map(tracing::field::display), "a link is refused");
     Err(Box::new(match error {
-        LinkError::Ended(link) => match look(app, link.incident).await {
+        LinkError::Ended(link) => match look(desk, link.incident).await {
             Ok(seen) => response(&Page::ended(&link, seen), now),
             Err(Stopping) => response(&Page::unavailable(), now),
         },

@@ -1,10 +1,10 @@
 //! Where answers to pages come in: links, buttons, replies. Everybody reaches these routes; what they say counts by its token or
 //! signature.
 
-mod desk;
 mod links;
 mod pagerduty;
 mod refusal;
+mod respond;
 mod slack;
 mod telegram;
 
@@ -21,8 +21,24 @@ use super::door::Unproven;
 /// The largest body of a request in bytes.
 const BODY_BYTES_MAX: usize = 256 << 10;
 
+/// What answers need of the service.
+#[derive(Clone)]
+pub(super) struct Desk {
+    decider: Decider,
+    answering: Answering,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl Desk {
+    pub(super) fn of(app: &App) -> Desk {
+        let App { decider, answering, metrics, clock, .. } = app;
+        Desk { decider: decider.clone(), answering: answering.clone(), metrics: metrics.clone(), clock: clock.clone() }
+    }
+}
+
 /// The routes by which people answer.
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes(desk: Desk) -> Router {
     Router::new()
         .route("/answer/{token}", get(links::show).post(links::act))
         .route("/hooks/slack", post(slack::hook))
@@ -31,4 +47,5 @@ pub(super) fn routes() -> Router<App> {
         .route("/hooks/pagerduty", post(pagerduty::hook))
         .route("/hooks/telegram", post(telegram::hook))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(desk)
 }

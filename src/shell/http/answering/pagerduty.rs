@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, info};
 
-use super::desk::{answer, user_known_as, who};
 use super::refusal::Refused;
-use super::{App, Author};
+use super::respond::{answer, user_known_as, who};
+use super::{Author, Desk};
 use crate::engine::Engine;
 use crate::escalate::{Action, Answer, IncidentState, Via, Who};
 use crate::shell::answers::pagerduty::{PagerdutyEvent, is_signed, key_of, read};
@@ -20,16 +20,16 @@ const NOBODY: &str = "PagerDuty";
 /// How much of an event's id is kept, in bytes.
 const ID_BYTES_MAX: usize = 64;
 
-pub(super) async fn hook(State(app): State<App>, author: Author, headers: HeaderMap, body: Bytes) -> Response {
-    match take(&app, &author, &headers, &body).await {
+pub(super) async fn hook(State(desk): State<Desk>, author: Author, headers: HeaderMap, body: Bytes) -> Response {
+    match take(&desk, &author, &headers, &body).await {
         // Whatever it says: an event that was understood is not to come again.
         Ok(()) => StatusCode::OK.into_response(),
-        Err(refused) => refused.response(&app, &author, Via::Pagerduty),
+        Err(refused) => refused.response(&desk, &author, Via::Pagerduty),
     }
 }
 
-async fn take(app: &App, author: &Author, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
-    let rules = app.answering.rules();
+async fn take(desk: &Desk, author: &Author, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
+    let rules = desk.answering.rules();
     if rules.answers.pagerduty_webhook_secrets.is_empty() {
         return Err(Refused::NotConfigured);
     }
@@ -43,16 +43,16 @@ async fn take(app: &App, author: &Author, headers: &HeaderMap, body: &[u8]) -> R
     }
     let event = read(body).ok_or(Refused::Unreadable)?;
     if let Some(key) = &event.key {
-        app.answering.learn_pagerduty(&event.incident, key);
+        desk.answering.learn_pagerduty(&event.incident, key);
     }
-    match given(app, event).await? {
+    match given(desk, event).await? {
         Ok(given) => {
             let incident = given.incident;
-            let text = answer(app, author, given).await?;
+            let text = answer(desk, author, given).await?;
             info!(incident, text, "PagerDuty told what was done there");
         }
         Err(why) => {
-            app.metrics.answered(Via::Pagerduty, why);
+            desk.metrics.answered(Via::Pagerduty, why);
             debug!(why, "an event of PagerDuty is passed over");
         }
     }
@@ -60,7 +60,7 @@ async fn take(app: &App, author: &Author, headers: &HeaderMap, body: &[u8]) -> R
 }
 
 /// The answer that an event gives, or why it gives none.
-async fn given(app: &App, event: PagerdutyEvent) -> Result<Result<Answer, &'static str>, Stopping> {
+async fn given(desk: &Desk, event: PagerdutyEvent) -> Result<Result<Answer, &'static str>, Stopping> {
     let Some(action) = event.action else { return Ok(Err("other_event")) };
     if event.is_integration {
         return Ok(Err("own_event"));
@@ -69,12 +69,12 @@ async fn given(app: &App, event: PagerdutyEvent) -> Result<Result<Answer, &'stat
     let who = match &event.person {
         Some(person) => {
             let names = person.names().map(str::to_owned).collect();
-            who(user_known_as(app, "pagerduty", names).await?.as_deref(), &person.name, Via::Pagerduty)
+            who(user_known_as(desk, "pagerduty", names).await?.as_deref(), &person.name, Via::Pagerduty)
         }
         None if action == Action::Unack => Who { name: NOBODY.to_owned(), via: Via::Pagerduty },
         None => return Ok(Err("no_person")),
     };
-    let key = event.key.or_else(|| app.answering.pagerduty_key(&event.incident));
+    let key = event.key.or_else(|| desk.answering.pagerduty_key(&event.incident));
     let Some(key) = key else { return Ok(Err("unknown_incident")) };
     let find = move |engine: &Engine| {
         let mut incidents = engine.incidents().iter().rev();
@@ -82,7 +82,7 @@ async fn given(app: &App, event: PagerdutyEvent) -> Result<Result<Answer, &'stat
             .find(|incident| key_of(incident.number) == key)
             .map(|incident| (incident.number, incident.state.clone()))
     };
-    let Some((incident, state)) = app.decider.read(find).await? else { return Ok(Err("unknown_incident")) };
+    let Some((incident, state)) = desk.decider.read(find).await? else { return Ok(Err("unknown_incident")) };
     if is_so(&action, &state) {
         return Ok(Err("needless"));
     }

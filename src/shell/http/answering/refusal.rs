@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tracing::warn;
 
-use super::{App, Author, Unproven};
+use super::{Author, Desk, Unproven};
 use crate::escalate::Via;
 use crate::shell::secret::FileError;
 use crate::shell::service::Stopping;
@@ -55,8 +55,8 @@ impl Refused {
     }
 
     /// The answer to it; counted and logged.
-    pub(super) fn response(&self, app: &App, author: &Author, via: Via) -> Response {
-        app.metrics.answered(via, self.name());
+    pub(super) fn response(&self, desk: &Desk, author: &Author, via: Via) -> Response {
+        desk.metrics.answered(via, self.name());
         let address = author.actor.address.map(tracing::field::display);
         warn!(error = %self, via = via.as_str(), address, "a request is no answer");
         // Where files lie is nobody's business.

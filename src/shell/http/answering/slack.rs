@@ -11,9 +11,9 @@ use reqwest::{Method, Url};
 use serde_json::json;
 use tracing::{debug, warn};
 
-use super::desk::{answer, user_known_as, who};
 use super::refusal::Refused;
-use super::{App, Author};
+use super::respond::{answer, user_known_as, who};
+use super::{Author, Desk};
 use crate::deliver::HttpConfig;
 use crate::escalate::{Answer, Via};
 use crate::shell::answers::slack::{Press, SlackRequest, is_signed, read, whisper};
@@ -25,20 +25,20 @@ const PATIENCE: Duration = Duration::from_millis(2_500);
 /// How long the word to the one who pressed may take.
 const WHISPER_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) async fn hook(State(app): State<App>, author: Author, headers: HeaderMap, body: Bytes) -> Response {
-    let outcome = match tokio::time::timeout(PATIENCE, take(&app, &author, &headers, &body)).await {
+pub(super) async fn hook(State(desk): State<Desk>, author: Author, headers: HeaderMap, body: Bytes) -> Response {
+    let outcome = match tokio::time::timeout(PATIENCE, take(&desk, &author, &headers, &body)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refused::Slow),
     };
-    outcome.unwrap_or_else(|refused| refused.response(&app, &author, Via::Slack))
+    outcome.unwrap_or_else(|refused| refused.response(&desk, &author, Via::Slack))
 }
 
-async fn take(app: &App, author: &Author, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
-    let rules = app.answering.rules();
+async fn take(desk: &Desk, author: &Author, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
+    let rules = desk.answering.rules();
     let secret = reveal(rules.answers.slack_signing_secret.as_ref().ok_or(Refused::NotConfigured)?).await?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (timestamp, signature) = (header("x-slack-request-timestamp"), header("x-slack-signature"));
-    if !is_signed(&secret, timestamp, signature, body, app.clock.now()) {
+    if !is_signed(&secret, timestamp, signature, body, desk.clock.now()) {
         return Err(Refused::Signature);
     }
     let press = match read(body).ok_or(Refused::Unreadable)? {
@@ -47,10 +47,10 @@ async fn take(app: &App, author: &Author, headers: &HeaderMap, body: &[u8]) -> R
         SlackRequest::Pressed(press) => press,
     };
     let Press { user: id, name, verb, incident, respond_to } = press;
-    let user = user_known_as(app, "slack", vec![id]).await?;
+    let user = user_known_as(desk, "slack", vec![id]).await?;
     let who = who(user.as_deref(), &name, Via::Slack);
-    let given = Answer { incident, action: verb.action(app.clock.now()), who, once: None };
-    let text = answer(app, author, given).await?;
+    let given = Answer { incident, action: verb.action(desk.clock.now()), who, once: None };
+    let text = answer(desk, author, given).await?;
     if let Some(url) = respond_to {
         tokio::spawn(tell(url, text, rules.slack_http.clone()));
     }

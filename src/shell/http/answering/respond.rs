@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use super::{App, Author};
+use super::{Author, Desk};
 use crate::engine::{Audit, Engine};
 use crate::escalate::{Action, Answer, AnswerError, Incident, Via, Who};
 use crate::model::Timestamp;
@@ -14,13 +14,13 @@ use crate::shell::service::Stopping;
 const NAMED_MAX: usize = 10;
 
 /// The incident as it is now; none if there is none of that number.
-pub(super) async fn look(app: &App, number: u64) -> Result<Option<Seen>, Stopping> {
-    let now = app.clock.now();
-    app.decider.read(move |engine| Seen::find(engine, number, now)).await
+pub(super) async fn look(desk: &Desk, number: u64) -> Result<Option<Seen>, Stopping> {
+    let now = desk.clock.now();
+    desk.decider.read(move |engine| Seen::find(engine, number, now)).await
 }
 
 /// Hands `answer` over, with the note of who gave it. Returns once it is on disk.
-pub(super) async fn take(app: &App, author: &Author, answer: Answer) -> Result<Result<(), AnswerError>, Stopping> {
+pub(super) async fn take(desk: &Desk, author: &Author, answer: Answer) -> Result<Result<(), AnswerError>, Stopping> {
     let (incident, who, action) = (answer.incident, answer.who.clone(), answer.action.name());
     let via = who.via.as_str();
     let audit = Audit {
@@ -28,8 +28,8 @@ pub(super) async fn take(app: &App, author: &Author, answer: Answer) -> Result<R
         reason: format!("by {via}"),
         ..author.audit(&format!("incident.{action}"), &incident.to_string())
     };
-    let outcome = app.decider.answer(answer, audit).await?;
-    app.metrics.answered(who.via, if outcome.is_ok() { "taken" } else { "not_taken" });
+    let outcome = desk.decider.answer(answer, audit).await?;
+    desk.metrics.answered(who.via, if outcome.is_ok() { "taken" } else { "not_taken" });
     match &outcome {
         Ok(()) => info!(incident, who = who.name, via, action, "answered"),
         Err(error) => warn!(%error, incident, who = who.name, via, action, "an answer is not taken"),
@@ -39,7 +39,7 @@ pub(super) async fn take(app: &App, author: &Author, answer: Answer) -> Result<R
 
 /// The user whom `system` knows by one of `names`.
 pub(super) async fn user_known_as(
-    app: &App,
+    desk: &Desk,
     system: &'static str,
     names: Vec<String>,
 ) -> Result<Option<String>, Stopping> {
@@ -48,13 +48,13 @@ pub(super) async fn user_known_as(
         let known = |name: &String| people.iter().find(|person| person.is_known_as(system, name));
         names.iter().find_map(known).map(|person| person.user.clone())
     };
-    app.decider.read(find).await
+    desk.decider.read(find).await
 }
 
 /// Does what `command` says in the name of `who`; returns what they hear. `user` is the one whose incidents are meant where no number
 /// is given.
 pub(super) async fn obey(
-    app: &App,
+    desk: &Desk,
     author: &Author,
     command: Option<Command>,
     who: Who,
@@ -64,22 +64,22 @@ pub(super) async fn obey(
     let number = match (number, user) {
         (Some(number), _) => number,
         (None, None) => return Ok(format!("Which incident? {HELP}")),
-        (None, Some(user)) => match meant(app, user, verb).await? {
+        (None, Some(user)) => match meant(desk, user, verb).await? {
             Ok(number) => number,
             Err(question) => return Ok(question),
         },
     };
-    answer(app, author, Answer { incident: number, action: verb.action(app.clock.now()), who, once: None }).await
+    answer(desk, author, Answer { incident: number, action: verb.action(desk.clock.now()), who, once: None }).await
 }
 
 /// Gives an answer; returns what the one who gives it hears.
-pub(super) async fn answer(app: &App, author: &Author, answer: Answer) -> Result<String, Stopping> {
-    let now = app.clock.now();
+pub(super) async fn answer(desk: &Desk, author: &Author, answer: Answer) -> Result<String, Stopping> {
+    let now = desk.clock.now();
     let (number, action, who) = (answer.incident, answer.action.clone(), answer.who.clone());
-    if let Some(seen) = look(app, number).await?
+    if let Some(seen) = look(desk, number).await?
         && let Some(text) = needless(&seen, &action, &who, now)
     {
-        app.metrics.answered(who.via, "needless");
+        desk.metrics.answered(who.via, "needless");
         info!(
             incident = number,
             who = who.name,
@@ -89,10 +89,10 @@ pub(super) async fn answer(app: &App, author: &Author, answer: Answer) -> Result
         );
         return Ok(text);
     }
-    Ok(match take(app, author, answer).await? {
+    Ok(match take(desk, author, answer).await? {
         Ok(()) => done_text(&action, number),
         Err(error @ AnswerError::Unknown(_)) => format!("Nothing was changed: {error}."),
-        Err(error) => match look(app, number).await? {
+        Err(error) => match look(desk, number).await? {
             Some(seen) => format!("Nothing was changed: {error}. Incident {number} is {}.", seen.standing(now)),
             None => format!("Nothing was changed: {error}."),
         },
@@ -113,9 +113,9 @@ fn needless(seen: &Seen, action: &Action, who: &Who, now: Timestamp) -> Option<S
 }
 
 /// The one incident that `user` means, or what to ask them.
-async fn meant(app: &App, user: &str, verb: Verb) -> Result<Result<u64, String>, Stopping> {
+async fn meant(desk: &Desk, user: &str, verb: Verb) -> Result<Result<u64, String>, Stopping> {
     let name = user.to_owned();
-    let found = app.decider.read(move |engine| {
+    let found = desk.decider.read(move |engine| {
         let is_meant = |incident: &&Incident| {
             let waits = if verb == Verb::Ack { incident.is_open() } else { !incident.is_closed() };
             waits && incident.paged.iter().any(|paged| paged.user.as_deref() == Some(&name))
