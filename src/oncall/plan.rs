@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{Override, Schedule};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, rfc3339_or_none};
 
 /// Somebody who can be on call.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,13 +42,6 @@ pub struct Duty {
     pub until: Option<Timestamp>,
     /// Who is on call next, after a gap if there is one; nobody if nobody is within two years.
     pub next: Vec<String>,
-}
-
-fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.collect_str(at),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl OncallPlan {
