@@ -2,8 +2,10 @@
 
 mod access;
 mod alertmanager;
+mod answers;
 mod check;
 mod document;
+mod escalation;
 mod expression;
 mod format;
 mod http;
@@ -33,6 +35,7 @@ mod written;
 mod yaml;
 
 pub use access::{Role, Roles};
+pub use answers::Answers;
 pub use check::{Checked, check, check_at};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};

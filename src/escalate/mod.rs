@@ -3,6 +3,7 @@
 mod answer;
 mod book;
 mod cause;
+mod happening;
 mod incident;
 mod people;
 mod policy;

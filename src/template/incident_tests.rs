@@ -217,7 +217,6 @@ fn later_words() {
 
     [Show](https://bell.example/#/incidents/12)
 
-
     --- twilio.default.body
     [RESOLVED] incident 12: HostDown <web-1>: resolved by ada: disk replaced
     ");

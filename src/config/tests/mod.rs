@@ -1,7 +1,9 @@
 //! Whole files in, plans and rendered diagnostics out.
 
+mod answers;
 mod chat_receivers;
 mod conformance;
+mod escalation;
 mod hostile;
 mod http;
 mod incidents;

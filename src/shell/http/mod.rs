@@ -8,6 +8,7 @@ mod health;
 mod history;
 mod oncall;
 mod openapi;
+mod overrides;
 mod patient;
 mod query;
 mod receiver_test;
@@ -94,6 +95,11 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/oncall", get(oncall::oncall))
+        .route("/api/v1/oncall/shifts", get(oncall::shifts))
+        .route("/api/v1/oncall/users", get(oncall::users))
+        .route("/api/v1/oncall/users/{file}", get(oncall::user_calendar))
+        .route("/api/v1/oncall/{file}", get(oncall::schedule_calendar))
+        .merge(overrides::routes())
         .route("/api/v1/receivers/{name}/test", post(receiver_test::test))
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
@@ -110,7 +116,9 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
 async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
-         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history  /api/v1/oncall\n\
+         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
+         GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
+         GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/openapi.json  /api/openapi.yaml\n\

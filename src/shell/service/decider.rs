@@ -1,5 +1,7 @@
 //! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
 
+mod overrides;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -13,8 +15,10 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, OverrideRefusal, Record, RecordKind,
+    RuleView,
 };
+use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
@@ -22,6 +26,7 @@ use crate::shell::clock::{Clock, Started};
 use crate::shell::history::{self, History};
 use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
+pub(in crate::shell) use overrides::OverrideChanges;
 
 /// How many messages may wait for the engine.
 const QUEUE: usize = 4096;
@@ -40,20 +45,22 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// Where an answer goes that waits for a decision to be durable.
-type Answer<T> = tokio::sync::oneshot::Sender<T>;
+/// Where a reply goes that waits for a decision to be durable.
+type Reply<T> = tokio::sync::oneshot::Sender<T>;
 
 /// Something for the engine's thread.
 enum Message {
     Input(Input),
     Result(RuleId, Box<Input>, SyncSender<RuleView>),
     Read(Box<dyn FnOnce(&Engine) + Send>),
-    History(u64, usize, Answer<Vec<Record>>),
+    History(u64, usize, Reply<Vec<Record>>),
     KeepHistory(HistoryLimits),
-    SetSilence(Box<SilenceDraft>, String, Audit, Answer<Result<String, SilenceError>>),
-    ExpireSilence(String, Audit, Answer<Result<(), SilenceError>>),
+    ChangeOverrides(OverrideChanges, Audit, Reply<Result<(), OverrideRefusal>>),
+    SetSilence(Box<SilenceDraft>, String, Audit, Reply<Result<String, SilenceError>>),
+    ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
+    Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
     Audit(Audit),
-    Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
+    Alerts(Vec<ExternalAlert>, Reply<Vec<ExternalError>>),
     Stop,
 }
 
@@ -144,6 +151,17 @@ impl Decider {
     pub async fn expire_silence(&self, id: String, audit: Audit) -> Result<Result<(), SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         self.push(Message::ExpireSilence(id, audit, answer)).await?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Does something about an incident; returns once that is durable. `audit` is noted with it.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped; within, why the answer is not taken.
+    pub async fn answer(&self, answer: Answer, audit: Audit) -> Result<Result<(), AnswerError>, Stopping> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.push(Message::Answer(Box::new(answer), audit, reply)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -359,6 +377,15 @@ impl Loop {
                 }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
+            Message::ChangeOverrides(changes, audit, answer) => self.change_overrides(now, changes, audit, answer),
+            Message::Answer(answer, audit, reply) => {
+                let planned = self.engine.plan_answer(now, &answer);
+                if planned.is_ok() {
+                    self.engine.handle(now, Input::Answer(answer), &mut self.pending);
+                    self.note(now, audit);
+                }
+                self.answers.push(Box::new(move || drop(reply.send(planned))));
+            }
             Message::Alerts(alerts, answer) => {
                 let refused = self.engine.refusals(now, &alerts);
                 self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
@@ -536,6 +563,10 @@ fn log(event: &Event) {
         EventKind::More { alerts } => debug!(?alerts, "more alerts changed than the history keeps one by one"),
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
+        }
+        EventKind::Override { id, fate, schedule, change, from, until, created_by, comment } => {
+            let schedule = schedule.as_deref().unwrap_or("all");
+            info!(id, fate = fate.as_str(), schedule, %change, %from, %until, created_by, comment, "override");
         }
         EventKind::Audit(Audit { who, address, action, subject, reason }) => {
             let address = address.as_deref().unwrap_or_default();
