@@ -13,6 +13,7 @@ use super::LinkKey;
 use crate::deliver::{IncidentNote, IncidentNoteKind};
 use crate::escalate::{Action, Answer, Via, Who};
 use crate::model::Timestamp;
+use crate::template::AnswerLinks;
 
 /// How long a link lets an incident wait.
 pub const SNOOZE: Duration = Duration::from_secs(60 * 60);
@@ -153,19 +154,6 @@ impl Link {
             nonce: *nonce,
         })
     }
-}
-
-/// The addresses by which whoever gets a message can answer; none of what makes no sense for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnswerLinks {
-    /// Acknowledges.
-    pub ack: Option<String>,
-    /// Resolves.
-    pub resolve: Option<String>,
-    /// Lets it wait for [`SNOOZE`].
-    pub snooze: Option<String>,
-    /// Makes the next step due.
-    pub escalate: Option<String>,
 }
 
 /// What links are made of, besides the message that they stand in.

@@ -12,11 +12,13 @@ mod signature;
 pub mod slack;
 pub mod telegram;
 pub mod twilio;
+mod ways;
 
 pub use command::{Command, Verb};
 pub use key::{KeyError, LinkKey};
-pub use link::{AnswerLinks, Link, LinkAction, LinkError, LinkMaker, SNOOZE, answer_links};
+pub use link::{Link, LinkAction, LinkError, LinkMaker, SNOOZE, answer_links};
 pub use seen::{Seen, done_text};
+pub use ways::AnswerWays;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

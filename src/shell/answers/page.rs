@@ -262,7 +262,19 @@ mod tests {
     #[test]
     fn asks() {
         let [ack, resolve, snooze, escalate] = links(Some("ada"));
-        insta::assert_snapshot!(body(&Page::ask(&ack, seen(IncidentState::Open))), @"");
+        insta::assert_snapshot!(body(&Page::ask(&ack, seen(IncidentState::Open))), @r#"
+        200 class="question">
+        <h1>Acknowledge incident 12?</h1>
+        <p>You take care of it: paging stops, and everybody who was paged hears of it.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>open: nobody has answered</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        <form method="post"><button type="submit">Acknowledge</button></form>
+        <p class="from">You answer as ada.</p>
+        "#);
         for (link, heading, button) in [
             (resolve, "Resolve incident 12?", ">Resolve<"),
             (snooze, "Snooze incident 12 for an hour?", ">Snooze for 1 hour<"),
@@ -293,7 +305,91 @@ mod tests {
             Page::unavailable(),
         ];
         let texts: Vec<String> = pages.iter().map(body).collect();
-        insta::assert_snapshot!(texts.join("\n---\n"), @"");
+        insta::assert_snapshot!(texts.join("\n---\n"), @r#"
+        200 class="question">
+        <h1>Acknowledge incident 12?</h1>
+        <p>bob takes care of it. You can take it over.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>acknowledged by bob by Slack, 4m ago</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        <form method="post"><input type="hidden" name="take_over" value="1"><button type="submit">Take it over</button></form>
+        <p class="from">You answer as ada.</p>
+        ---
+        409 class="refused">
+        <h1>bob was quicker</h1>
+        <p>bob takes care of it. You can take it over.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>acknowledged by bob by Slack, 4m ago</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        <form method="post"><input type="hidden" name="take_over" value="1"><button type="submit">Take it over</button></form>
+        <p class="from">You answer as ada.</p>
+        ---
+        200 class="done">
+        <h1>You have acknowledged incident 12.</h1>
+        <p>Paging stops.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>acknowledged by ada by Slack, 4m ago</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        ---
+        200 class="done">
+        <h1>You have resolved incident 12.</h1>
+        <p>Everybody who was paged hears of it.</p>
+        ---
+        410 class="refused">
+        <h1>This link was used already</h1>
+        <p>A link is good for one time. Nothing was changed now; this is how the incident stands.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>acknowledged by ada by Slack, 4m ago</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        ---
+        409 class="refused">
+        <h1>Incident 12 is closed</h1>
+        <p>There is nothing left to do.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>closed just now: none of its alerts fires</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        ---
+        410 class="refused">
+        <h1>Incident 12 is gone</h1>
+        <p>It was closed, and is so long over that nothing is known of it any more.</p>
+        ---
+        409 class="refused">
+        <h1>Incident 12 stays as it is</h1>
+        <p>Because nobody is named who is to take care of incident 12.</p>
+        ---
+        410 class="refused">
+        <h1>This link has ended</h1>
+        <p>It was good until 2026-11-22 04:14 UTC. Nothing was changed; answer by a newer message, or by any other way.</p>
+        <dl>
+        <dt>Incident</dt><dd>12 · P1</dd>
+        <dt>About</dt><dd>DiskFull db-1 &lt;b&gt;payments&lt;/b&gt;</dd>
+        <dt>State</dt><dd>open: nobody has answered</dd>
+        <dt>Opened</dt><dd>14m ago (2026-11-22 03:00 UTC)</dd>
+        </dl>
+        ---
+        404 class="refused">
+        <h1>This link is not valid</h1>
+        <p>Nothing was changed. Was the address cut off at the end of a line? Open the link from the message itself.</p>
+        ---
+        503 class="refused">
+        <h1>Watchbell is restarting</h1>
+        <p>Nothing was changed. Try again in a moment.</p>
+        "#);
     }
 
     #[test]

@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn replies() {
-        insta::assert_snapshot!(reply(&ReplyWay::Press("77".into()), &"ä".repeat(999)).to_string().chars().count(), @"");
-        insta::assert_snapshot!(reply(&ReplyWay::Message(-100), "Done."), @"");
+        insta::assert_snapshot!(reply(&ReplyWay::Press("77".into()), &"ä".repeat(999)).to_string().chars().count(), @"285");
+        insta::assert_snapshot!(reply(&ReplyWay::Message(-100), "Done."), @r#"{"chat_id":-100,"method":"sendMessage","text":"Done."}"#);
     }
 
     proptest! {

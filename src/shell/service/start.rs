@@ -189,9 +189,17 @@ async fn start(
     };
     windows::start(windows.clone(), submissions, surround, sentinel("write"))?;
 
-    let answering = Answering::new(restored.link_key, &plan);
+    let answering = Answering::new(restored.link_key.clone(), &plan);
     let (runtime, charted) = (Handle::current(), windows.clone());
-    let dispatch = Dispatch::new(plan.clone(), charted, runtime, clock.clone(), metrics.clone(), statuses.clone());
+    let dispatch = Dispatch::new(
+        plan.clone(),
+        charted,
+        restored.link_key,
+        runtime,
+        clock.clone(),
+        metrics.clone(),
+        statuses.clone(),
+    );
     let send = dispatch.clone();
     let layout = StoreOptions::inside(plan.storage_path.as_ref());
     let surround = decider::Surround {
