@@ -7,8 +7,11 @@ mod refusal;
 mod respond;
 mod slack;
 mod telegram;
-
+#[cfg(test)]
+mod tests;
 mod twilio;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -17,6 +20,10 @@ use axum::routing::{get, post};
 use super::App;
 use super::audit::Author;
 use super::door::Unproven;
+use crate::shell::answers::Answering;
+use crate::shell::clock::Clock;
+use crate::shell::service::Decider;
+use crate::shell::telemetry::Metrics;
 
 /// The largest body of a request in bytes.
 const BODY_BYTES_MAX: usize = 256 << 10;

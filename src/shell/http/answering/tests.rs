@@ -140,9 +140,8 @@ impl Server {
         let maker = LinkMaker { key, external_url: &rules.external_url, ttl: rules.answers.link_ttl };
         let at = self.desk.clock.now() - std::time::Duration::from_secs(ago);
         let links = answer_links(&note, "@ada/hook", "delivery", at, &maker);
-        [links.ack, links.resolve, links.snooze, links.escalate].map(|url| {
-            url.expect("a link").strip_prefix("https://bell.example.org/watch").expect("ours").to_owned()
-        })
+        [links.ack, links.resolve, links.snooze, links.escalate]
+            .map(|url| url.expect("a link").strip_prefix("https://bell.example.org/watch").expect("ours").to_owned())
     }
 
     fn counted(&self, via: Via, result: &str) -> bool {
@@ -388,7 +387,10 @@ async fn replies_by_sms() {
     let wrong = sms(&server, "/hooks/twilio", &[("From", ada), ("Body", "ack 1")]).body("From=x&Body=ack+1");
     assert_eq!(said(wrong).await.0, 403);
     let status = |fields: &[(&str, &str)]| sms(&server, "/hooks/twilio/status", fields);
-    assert_eq!(said(status(&[("MessageSid", "SM1"), ("MessageStatus", "undelivered"), ("ErrorCode", "30003")])).await.0, 204);
+    assert_eq!(
+        said(status(&[("MessageSid", "SM1"), ("MessageStatus", "undelivered"), ("ErrorCode", "30003")])).await.0,
+        204
+    );
     assert_eq!(said(status(&[("MessageSid", "SM1"), ("MessageStatus", "delivered")])).await.0, 204);
     assert_eq!(said(status(&[("x", "y")])).await.0, 400);
     assert_eq!(said(sms(&server, "/hooks/twilio", &[("x", "y")])).await.0, 400);
@@ -430,7 +432,8 @@ async fn what_is_done_in_pagerduty() {
         let (status, text) = said(pagerduty(&server, id, kind, agent, data)).await;
         assert_eq!((status, server.standing(1).await.as_str()), (200, expected), "{id} {kind} {text}");
     }
-    let notes = server.incident(1).await.timeline.iter().filter(|entry| entry.what.to_string().contains("looking")).count();
+    let notes =
+        server.incident(1).await.timeline.iter().filter(|entry| entry.what.to_string().contains("looking")).count();
     assert_eq!(notes, 1);
     assert_eq!(said(pagerduty(&server, "1", "x", Value::Null, &Value::Null).body("{}")).await.0, 403);
     for result in ["own_event", "no_person", "unknown_incident", "needless", "other_event", "taken", "signature"] {
@@ -462,10 +465,14 @@ async fn telegram() {
     assert_eq!(press(6, -200, "watchbell:ack:1").await, unknown);
     assert_eq!(press(5, -200, "watchbell:ack:1").await, "You have acknowledged incident 1. Paging stops.");
     assert_eq!(server.standing(1).await, "acknowledged ada by Telegram");
-    assert_eq!(press(6, -100, "watchbell:resolve:1").await, "You have resolved incident 1. Everybody who was paged hears of it.");
+    assert_eq!(
+        press(6, -100, "watchbell:resolve:1").await,
+        "You have resolved incident 1. Everybody who was paged hears of it."
+    );
     assert_eq!(server.standing(1).await, "closed resolved by someone by Telegram");
     let message = json!({ "from": { "id": 5 }, "chat": { "id": 5, "type": "private" }, "text": "ok" });
-    let expected = json!({ "method": "sendMessage", "chat_id": 5, "text": "You have acknowledged incident 2. Paging stops." });
+    let expected =
+        json!({ "method": "sendMessage", "chat_id": 5, "text": "You have acknowledged incident 2. Paging stops." });
     let (status, text) = said(post(json!({ "update_id": 2, "message": message }))).await;
     assert_eq!((status, serde_json::from_str::<Value>(&text).ok()), (200, Some(expected)));
     assert_eq!(said(post(json!({ "update_id": 3 }))).await, (200, String::new()));
@@ -479,7 +486,8 @@ async fn telegram() {
 async fn a_way_without_its_secret_is_closed() {
     let start = MAIN.find("answers:").expect("there");
     let end = MAIN.find("users:").expect("there");
-    let main = format!("{}{}", &MAIN[..start], &MAIN[end..]).replace("failed_logins_per_minute: 3", "failed_logins_per_minute: 9");
+    let main = format!("{}{}", &MAIN[..start], &MAIN[end..])
+        .replace("failed_logins_per_minute: 3", "failed_logins_per_minute: 9");
     let server = Server::start(&main, &[]).await;
     for path in ["slack", "twilio", "twilio/status", "pagerduty", "telegram"] {
         let (status, text) = said(server.post(&format!("/hooks/{path}")).body("{}")).await;
