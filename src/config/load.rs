@@ -225,6 +225,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             flap: main.flap,
             planned_silences: main.planned_silences,
             silence_reminder: main.silence_reminder,
+            heartbeats: main.heartbeats,
             oncall: Arc::new(main.oncall.plan),
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {
@@ -238,6 +239,8 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         scrapes: main.scrapes,
         host_samples: main.host_samples,
         templates,
+        heartbeat_keys: main.heartbeat_keys,
+        watchdog: main.watchdog,
         listen: main.listen,
         web: main.web,
         storage_path: main.storage_path,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, ExternalAlert, Plan, Record};
+use super::{Event, ExternalAlert, HeartbeatSignal, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::model::{Labels, Timestamp};
 use crate::route::SilenceDraft;
@@ -53,6 +53,15 @@ pub enum Input {
     },
     /// Somebody posts alerts; those that [`super::Engine::refusals`] names are left out.
     ExternalAlerts(Vec<ExternalAlert>),
+    /// Somebody gives a sign of life; that of a heartbeat which is not configured is passed over.
+    Heartbeat {
+        /// The heartbeat's name.
+        name: String,
+        /// Whether it beats or has failed.
+        signal: HeartbeatSignal,
+        /// What it says of it; may be empty.
+        message: String,
+    },
     /// The configuration was read again.
     NewPlan(Arc<Plan>),
     /// Time has passed.

@@ -13,6 +13,8 @@ pub enum RecordKind {
     Silence,
     /// Noise control: when receivers were told, alerts that flap, reminders.
     Noise,
+    /// A sign of life that is awaited.
+    Heartbeat,
     /// Something that happened.
     Event,
     /// About the store itself.
@@ -21,12 +23,13 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 7] = [
+    pub const ALL: [RecordKind; 8] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
         RecordKind::Noise,
+        RecordKind::Heartbeat,
         RecordKind::Event,
         RecordKind::Meta,
     ];
@@ -39,6 +42,7 @@ impl RecordKind {
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
             RecordKind::Noise => "noise/",
+            RecordKind::Heartbeat => "heartbeat/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",
         }

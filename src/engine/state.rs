@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::external::Book;
+use super::heartbeats::Heartbeats;
 use super::keep::{self, KeepError, Kept};
+use super::own_alerts::OwnAlerts;
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Pace, Receiver};
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp, TraceId};
@@ -27,6 +29,10 @@ pub struct Engine {
     pub(super) sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
     /// What is said from outside of routed alerts.
     pub(super) external: Book,
+    /// What Watchbell itself has to say.
+    pub(super) own: OwnAlerts,
+    /// The signs of life that are awaited.
+    pub(super) heartbeats: Heartbeats,
     pub(super) groups: Groups,
     pub(super) outbox: Outbox,
     /// When each integration with a throttle or storm control was told.
@@ -86,6 +92,8 @@ impl Engine {
             health: HashMap::new(),
             sources: BTreeMap::new(),
             external: Book::default(),
+            own: OwnAlerts::default(),
+            heartbeats: Heartbeats::default(),
             groups: Groups::default(),
             outbox: Outbox::default(),
             paces: BTreeMap::new(),
@@ -100,6 +108,9 @@ impl Engine {
             match keep::restore(&record) {
                 Ok(Kept::RuleAlert(rule, alert)) => engine.states.entry(rule).or_default().restore(*alert),
                 Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
+                Ok(Kept::Own(alert)) => engine.own.restore(*alert),
+                Ok(Kept::Heartbeat(pulse)) => engine.heartbeats.restore(*pulse),
+                Ok(Kept::Alive(at)) => engine.heartbeats.restore_alive(at),
                 Ok(Kept::Page(page, entries)) => engine.restore_page(page, entries, now),
                 Ok(Kept::Group(group)) => {
                     let key = group.key.clone();
@@ -183,9 +194,11 @@ impl Engine {
             Input::SetSilence { draft, new_id } => self.set_silence(&draft, &new_id, call),
             Input::ExpireSilence { id } => self.expire_silence(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
+            Input::Heartbeat { name, signal, message } => self.take_heartbeat(&name, signal, &message, call),
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
+        self.run_heartbeats(call);
         self.keep_pages(call);
         self.run_due(call);
         self.keep_paces(call);
@@ -198,6 +211,7 @@ impl Engine {
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
         self.flaps.shorten_waits(now);
+        self.heartbeats.shorten_waits(now);
         self.shorten_reminders(now);
         self.paces.values_mut().for_each(|pace| pace.shorten_waits(now));
     }
@@ -205,7 +219,8 @@ impl Engine {
     /// When [`Input::Tick`] is due, if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let noise = [self.next_storm_look(), self.flaps.next_due(), self.next_reminder()];
-        let due = [self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
+        let due =
+            [self.external.next_due(), self.heartbeats.next_due(), self.groups.next_due(), self.outbox.next_due()];
         due.into_iter().chain(noise).flatten().min()
     }
 
@@ -239,11 +254,11 @@ impl Engine {
         self.outbox.iter()
     }
 
-    /// How many alerts are pending and how many are firing, by rules or from outside; cheap: the work grows with the number
+    /// How many alerts are pending and how many are firing, by rules, from outside or of Watchbell itself; cheap: the work grows with the number
     /// of rules alone.
     pub fn alert_counts(&self) -> (usize, usize) {
         let Counts { pending, firing } = self.states.values().map(RuleState::counts).sum();
-        (pending, firing + self.external.firing())
+        (pending, firing + self.external.firing() + self.own.len())
     }
 
     pub(super) fn alerting_rule(&self, rule: RuleId) -> Option<(usize, &AlertingRule)> {

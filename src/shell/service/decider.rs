@@ -13,7 +13,8 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, HeartbeatSignal, Input, Record, RecordKind,
+    RuleView, UnknownHeartbeat,
 };
 use crate::model::{Timestamp, TraceId};
 use crate::route::{SilenceDraft, SilenceError};
@@ -54,6 +55,7 @@ enum Message {
     ExpireSilence(String, Audit, Answer<Result<(), SilenceError>>),
     Audit(Audit),
     Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
+    Heartbeat(String, HeartbeatSignal, String, Answer<Result<(), UnknownHeartbeat>>),
     Stop,
 }
 
@@ -175,6 +177,22 @@ impl Decider {
     pub async fn post_alerts(&self, alerts: Vec<ExternalAlert>) -> Result<Vec<ExternalError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         self.push(Message::Alerts(alerts, answer)).await?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Hands over a sign of life; returns once it is durable.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped; within, that there is no such heartbeat.
+    pub async fn heartbeat(
+        &self,
+        name: String,
+        signal: HeartbeatSignal,
+        message: String,
+    ) -> Result<Result<(), UnknownHeartbeat>, Stopping> {
+        let (answer, done) = tokio::sync::oneshot::channel();
+        self.push(Message::Heartbeat(name, signal, message, answer)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -362,15 +380,28 @@ impl Loop {
             Message::Alerts(alerts, answer) => {
                 let refused = self.engine.refusals(now, &alerts);
                 self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
-                match self.pending.is_empty() && self.answers.is_empty() {
-                    // Nothing new, and everything old is durable.
-                    true => drop(answer.send(refused)),
-                    false => self.answers.push(Box::new(move || drop(answer.send(refused)))),
+                self.answer(answer, refused);
+            }
+            Message::Heartbeat(name, signal, message, answer) => {
+                let found = self.engine.find_heartbeat(&name);
+                if found.is_ok() {
+                    self.surround.metrics.heartbeat_received();
+                    self.engine.handle(now, Input::Heartbeat { name, signal, message }, &mut self.pending);
                 }
+                self.answer(answer, found);
             }
             Message::Stop => return false,
         }
         true
+    }
+
+    /// Answers once everything is durable that was decided.
+    fn answer<T: Send + 'static>(&mut self, answer: Answer<T>, outcome: T) {
+        match self.pending.is_empty() && self.answers.is_empty() {
+            // Nothing new, and everything old is durable.
+            true => drop(answer.send(outcome)),
+            false => self.answers.push(Box::new(move || drop(answer.send(outcome)))),
+        }
     }
 
     /// A change becomes durable with the note of who made it.
@@ -412,6 +443,7 @@ impl Loop {
         let (pending, firing) = self.engine.alert_counts();
         self.surround.metrics.set_alerts(pending, firing);
         self.surround.metrics.set_outbox(self.engine.deliveries().count());
+        self.surround.metrics.set_heartbeats_missing(self.engine.heartbeats_missing());
         true
     }
 

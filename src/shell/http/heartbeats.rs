@@ -1,0 +1,66 @@
+//! `/api/v1/heartbeat/NAME`, by which signs of life come in, and `/api/v1/heartbeats`, which shows how they are.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::App;
+use super::receiver_test::refused;
+use super::rules::unavailable;
+use crate::engine::{HeartbeatSignal, HeartbeatView};
+
+/// The largest body of a sign of life, in bytes; much less of it is kept.
+pub(super) const BODY_BYTES_MAX: usize = 128 << 10;
+
+/// `/api/v1/heartbeat/NAME`
+pub(super) async fn beat(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Response {
+    take(app, name, HeartbeatSignal::Beat, &body).await
+}
+
+/// `/api/v1/heartbeat/NAME/fail`
+pub(super) async fn fail(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Response {
+    take(app, name, HeartbeatSignal::Fail, &body).await
+}
+
+/// Answers once the sign of life is on disk.
+async fn take(app: App, name: String, signal: HeartbeatSignal, body: &Bytes) -> Response {
+    let message = String::from_utf8_lossy(body).into_owned();
+    match app.decider.heartbeat(name, signal, message).await {
+        Ok(Ok(())) => Json(json!({ "status": "success" })).into_response(),
+        Ok(Err(unknown)) => refused(StatusCode::NOT_FOUND, &unknown.to_string()),
+        Err(error) => unavailable(&error.to_string()),
+    }
+}
+
+/// `GET /api/v1/heartbeats`
+pub(super) async fn list(State(app): State<App>) -> Response {
+    let now = app.clock.now();
+    match app.decider.read(move |engine| engine.heartbeats(now)).await {
+        Ok(found) => {
+            let heartbeats: Vec<Value> = found.iter().map(shown).collect();
+            Json(json!({ "status": "success", "data": { "heartbeats": heartbeats } })).into_response()
+        }
+        Err(error) => unavailable(&error.to_string()),
+    }
+}
+
+fn shown(heartbeat: &HeartbeatView) -> Value {
+    let HeartbeatView { policy, state, last_beat, message, due, missing_since } = heartbeat;
+    json!({
+        "name": policy.name,
+        "state": state.as_str(),
+        "description": policy.description,
+        "interval_seconds": policy.interval.as_secs_f64(),
+        "grace_seconds": policy.grace.as_secs_f64(),
+        "armed": policy.armed.as_str(),
+        "labels": policy.labels,
+        "escalation": policy.escalation,
+        "last_beat": last_beat.map(|at| at.to_string()),
+        "due": due.map(|at| at.to_string()),
+        "missing_since": missing_since.map(|at| at.to_string()),
+        "message": message,
+    })
+}
