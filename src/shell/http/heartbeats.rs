@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -16,18 +16,31 @@ use crate::engine::{HeartbeatSignal, HeartbeatView};
 pub(super) const BODY_BYTES_MAX: usize = 128 << 10;
 
 /// `/api/v1/heartbeat/NAME`
-pub(super) async fn beat(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Response {
-    take(app, name, HeartbeatSignal::Beat, &body).await
+pub(super) async fn beat(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
+    take(app, name, HeartbeatSignal::Beat, message(&uri, &body)).await
 }
 
 /// `/api/v1/heartbeat/NAME/fail`
-pub(super) async fn fail(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Response {
-    take(app, name, HeartbeatSignal::Fail, &body).await
+pub(super) async fn fail(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
+    take(app, name, HeartbeatSignal::Fail, message(&uri, &body)).await
+}
+
+/// What is said besides: the body, or the parameter `message` of the address.
+fn message(uri: &Uri, body: &Bytes) -> String {
+    match body.is_empty() {
+        true => parameter(uri, "message").unwrap_or_default(),
+        false => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+/// The first value of a parameter of the address.
+pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(&format!("http://localhost/?{}", uri.query()?)).ok()?;
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// Answers once the sign of life is on disk.
-async fn take(app: App, name: String, signal: HeartbeatSignal, body: &Bytes) -> Response {
-    let message = String::from_utf8_lossy(body).into_owned();
+async fn take(app: App, name: String, signal: HeartbeatSignal, message: String) -> Response {
     match app.decider.heartbeat(name, signal, message).await {
         Ok(Ok(())) => Json(json!({ "status": "success" })).into_response(),
         Ok(Err(unknown)) => refused(StatusCode::NOT_FOUND, &unknown.to_string()),

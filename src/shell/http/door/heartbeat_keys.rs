@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::DoorError;
 use crate::config::{HEARTBEAT_KEY_BYTES_MIN, HeartbeatKey};
+use crate::shell::http::heartbeats::parameter;
 use crate::shell::secret::reveal;
 
 /// The header that may hold the key.
@@ -74,10 +75,7 @@ impl HeartbeatKeys {
 /// The key that a request gives.
 fn given(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let header = headers.get(KEY_HEADER).map(|key| String::from_utf8_lossy(key.as_bytes()).trim().to_owned());
-    header.or_else(|| {
-        let url = reqwest::Url::parse(&format!("http://localhost/?{}", uri.query()?)).ok()?;
-        url.query_pairs().find(|(name, _)| name == KEY_PARAMETER).map(|(_, key)| key.into_owned())
-    })
+    header.or_else(|| parameter(uri, KEY_PARAMETER))
 }
 
 #[cfg(test)]
