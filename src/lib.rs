@@ -20,6 +20,8 @@ pub mod route;
 
 pub mod oncall;
 
+pub mod escalate;
+
 pub mod deliver;
 
 pub mod engine;

@@ -133,7 +133,9 @@ fn text<'a>(heartbeat: &'a Value, name: &str) -> &'a str {
 
 /// `backup  missing  since 2026-11-22T04:15:00Z, last beat 2026-11-22T03:00:00Z: 12 GB`
 fn line(heartbeat: &Value, width: usize) -> String {
-    let moment = |name: &str, before: &str| Some(text(heartbeat, name)).filter(|at| !at.is_empty()).map(|at| format!("{before}{at}"));
+    let moment = |name: &str, before: &str| {
+        Some(text(heartbeat, name)).filter(|at| !at.is_empty()).map(|at| format!("{before}{at}"))
+    };
     let last = moment("last_beat", "last beat ").unwrap_or_else(|| "no beat yet".to_owned());
     let facts = [moment("missing_since", "since "), Some(last), moment("due", "due by ")];
     let facts: Vec<String> = facts.into_iter().flatten().collect();

@@ -227,6 +227,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             silence_reminder: main.silence_reminder,
             heartbeats: main.heartbeats,
             oncall: Arc::new(main.oncall.plan),
+            escalation: Arc::default(),
             external_labels: main.external_labels,
             external_url: match main.external_url.is_empty() {
                 true => format!("http://{}", main.listen),
@@ -243,6 +244,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         watchdog: main.watchdog,
         listen: main.listen,
         web: main.web,
+        answers: main.answers,
         storage_path: main.storage_path,
         retention_floor: main.retention_floor,
         evaluation_interval: main.rules.interval,

@@ -8,6 +8,7 @@ use crate::model::{FlapPolicy, Labels};
 use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::NoData;
 
+use super::answers::{Answers, answers};
 use super::heartbeats::{HeartbeatKey, WatchdogConfig, heartbeats, watchdog};
 use super::http::http_config;
 use super::include::INCLUDE;
@@ -75,6 +76,7 @@ pub(super) struct MainFile {
     pub(super) receivers: Vec<Receiver>,
     pub(super) listen: String,
     pub(super) web: Web,
+    pub(super) answers: Answers,
     pub(super) storage_path: String,
     pub(super) retention_floor: Duration,
     pub(super) limits: Limits,
@@ -108,6 +110,7 @@ impl Default for MainFile {
             receivers: vec![console_receiver()],
             listen: LISTEN.to_owned(),
             web: Web::default(),
+            answers: Answers::default(),
             storage_path: STORAGE_PATH.to_owned(),
             retention_floor: RETENTION_FLOOR,
             limits: Limits::default(),
@@ -161,6 +164,7 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.flap = flap_policy(&mut fields, main.rules.interval);
     main.listen = listen(&mut fields);
     main.web = web(&mut fields, &main.external_url);
+    main.answers = answers(&mut fields);
     storage(&mut fields, &mut main);
     main.limits = limits(&mut fields);
     main.query = query(&mut fields);

@@ -2,6 +2,7 @@
 
 mod access;
 mod alertmanager;
+mod answers;
 mod check;
 mod document;
 mod expression;
@@ -34,6 +35,7 @@ mod written;
 mod yaml;
 
 pub use access::{Role, Roles};
+pub use answers::Answers;
 pub use check::{Checked, check, check_at};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use heartbeats::{HEARTBEAT_KEY_BYTES_MIN, HeartbeatKey, WatchdogConfig, WatchdogMethod};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::template::NotificationTemplates;
 use crate::{engine, eval};
 
-use super::{HeartbeatKey, ScrapeConfig, WatchdogConfig, Web};
+use super::{Answers, HeartbeatKey, ScrapeConfig, WatchdogConfig, Web};
 
 /// Everything that a configuration says, checked and compiled.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Plan {
     pub listen: String,
     /// How it is reached, who may do what there, and how much of it.
     pub web: Web,
+    /// How people answer pages.
+    pub answers: Answers,
     /// The folder of the store and the journal.
     pub storage_path: String,
     /// How long samples are kept at least, whatever the rules need.

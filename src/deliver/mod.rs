@@ -3,6 +3,7 @@
 mod bound;
 mod channels;
 mod connection;
+mod incident_note;
 mod notification;
 mod outbox;
 mod policy;
@@ -14,6 +15,7 @@ pub use crate::model::Reason;
 pub use bound::{ALERTS_MAX, ANNOTATION_BYTES_MAX, BYTES_MAX, Bounded};
 pub use channels::*;
 pub use connection::{BasicAuth, HttpConfig, OAuth2Config, ProxyConfig, TlsConfig, TlsVersion};
+pub use incident_note::{IncidentNote, IncidentNoteKind};
 pub use notification::{Notification, OnBehalf, Outcome, REFERENCE_BYTES_MAX, reason_text};
 pub use outbox::{Delivery, Outbox, Settled};
 pub use policy::{DeliveryPolicy, GIVE_UP_AFTER, GIVE_UP_AFTER_WITH_FALLBACK, Rate};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::IncidentNote;
 use crate::model::{Alert, AlertStatus, Labels, Reason, Timestamp, TraceId};
 use crate::template::{AlertData, NotificationData};
 
@@ -44,6 +45,9 @@ pub struct Notification {
     /// On whose behalf it is sent, where not for its own group and receiver.
     #[serde(default)]
     pub on_behalf: OnBehalf,
+    /// The incident, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Box<IncidentNote>>,
 }
 
 /// On whose behalf a notification is sent.

@@ -74,6 +74,8 @@ pub enum Channel {
     Exec(Box<ExecConfig>),
     /// Another Alertmanager.
     Alertmanager(Box<AlertmanagerConfig>),
+    /// An escalation policy: the engine opens an incident, nothing is sent.
+    Escalation(EscalationConfig),
 }
 
 impl Channel {
@@ -104,6 +106,7 @@ impl Channel {
             Channel::Twilio(_) => "twilio",
             Channel::Exec(_) => "exec",
             Channel::Alertmanager(_) => "alertmanager",
+            Channel::Escalation(_) => "escalation",
         }
     }
 }

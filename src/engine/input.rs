@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Event, ExternalAlert, HeartbeatSignal, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
+use crate::escalate::Answer;
 use crate::model::{Labels, Timestamp};
 use crate::route::SilenceDraft;
 use crate::rule::{AlertState, Observation, Presence, RuleId};
@@ -62,6 +63,9 @@ pub enum Input {
         /// What it says of it; may be empty.
         message: String,
     },
+    /// Somebody does something about an incident; what cannot be is refused without effect, as
+    /// [`super::Engine::plan_answer`] says.
+    Answer(Box<Answer>),
     /// The configuration was read again.
     NewPlan(Arc<Plan>),
     /// Time has passed.

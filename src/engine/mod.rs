@@ -6,6 +6,7 @@ mod external;
 mod fallback;
 mod flapping;
 mod heartbeats;
+mod incidents;
 mod input;
 mod keep;
 mod own_alerts;

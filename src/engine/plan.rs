@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{HeartbeatPolicy, SilenceReminder};
 use crate::deliver::Receiver;
+use crate::escalate::EscalationPlan;
 use crate::model::{FlapPolicy, Labels};
 use crate::oncall::OncallPlan;
 use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
@@ -31,6 +32,8 @@ pub struct Plan {
     pub heartbeats: Vec<HeartbeatPolicy>,
     /// The people and their schedules.
     pub oncall: Arc<OncallPlan>,
+    /// Whom incidents page, and when.
+    pub escalation: Arc<EscalationPlan>,
     /// Every receiver that the routes name.
     pub receivers: Vec<Receiver>,
     /// Labels laid under those of every alert.

@@ -10,6 +10,7 @@ use super::keep::{self, KeepError, Kept};
 use super::own_alerts::OwnAlerts;
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Pace, Receiver};
+use crate::escalate::Incidents;
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp, TraceId};
 use crate::route::{Flaps, Groups, RouteTree, Target, Told};
 use crate::rule::{ActiveAlert, AlertState, AlertingRule, Counts, Rule, RuleId, RuleState, alert_series};
@@ -41,6 +42,7 @@ pub struct Engine {
     pub(super) unkept_paces: BTreeSet<Target>,
     /// The alerts that changed not long ago.
     pub(super) flaps: Flaps,
+    pub(super) incidents: Incidents,
     /// Silences that end until then were reminded of.
     pub(super) reminded_until: Timestamp,
     /// The latest time that was told.
@@ -99,6 +101,7 @@ impl Engine {
             paces: BTreeMap::new(),
             unkept_paces: BTreeSet::new(),
             flaps: Flaps::default(),
+            incidents: Incidents::default(),
             reminded_until: Timestamp::MIN,
             latest: now,
             plan,
@@ -195,6 +198,7 @@ impl Engine {
             Input::ExpireSilence { id } => self.expire_silence(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
             Input::Heartbeat { name, signal, message } => self.take_heartbeat(&name, signal, &message, call),
+            Input::Answer(_) => {}
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }

@@ -108,6 +108,7 @@ impl Engine {
             decided_at: call.now,
             reason,
             on_behalf: OnBehalf::default(),
+            incident: None,
         };
         let delivery = self.queue(notification, call);
         self.groups.note_waiting(&group_key, &target, delivery.number, told);
@@ -153,6 +154,7 @@ impl Engine {
             decided_at: now,
             reason,
             on_behalf,
+            incident: None,
         })
     }
 

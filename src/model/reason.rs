@@ -24,6 +24,14 @@ pub enum Reason {
     Storm,
     /// A silence that still holds alerts back is about to end.
     SilenceEnds,
+    /// Somebody is to answer an incident.
+    Page,
+    /// Somebody has answered an incident.
+    IncidentAnswered,
+    /// An acknowledgement is about to time out.
+    AckReminder,
+    /// An incident is over.
+    IncidentClosed,
 }
 
 impl Reason {
@@ -40,6 +48,10 @@ impl Reason {
             Reason::Fallback => "fallback",
             Reason::Storm => "summary of a storm",
             Reason::SilenceEnds => "a silence ends soon",
+            Reason::Page => "page",
+            Reason::IncidentAnswered => "somebody has answered",
+            Reason::AckReminder => "an acknowledgement ends soon",
+            Reason::IncidentClosed => "the incident is over",
         }
     }
 }

@@ -34,7 +34,8 @@ pub use silence::{
     SilenceError, SilenceState, Silences,
 };
 pub use time_interval::{
-    CalendarSpan, DayRange, MINUTES_PER_DAY, MonthRange, TimeInterval, TimeRange, WeekdayRange, YearRange,
+    CalendarSpan, DayRange, MINUTES_PER_DAY, MonthRange, NEXT_START_WITHIN, TimeInterval, TimeRange, WeekdayRange,
+    YearRange,
 };
 pub use tree::{GroupBy, Match, Route, RouteTree};
 pub use verdict::{Told, Verdict, WAITING_MAX, Withheld};

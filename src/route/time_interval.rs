@@ -3,10 +3,15 @@
 //! As in Alertmanager (<https://prometheus.io/docs/alerting/latest/configuration/#time_interval>), but that times may reach over
 //! midnight, and weekdays and months over the end of the week and of the year.
 
-use jiff::civil::{Date, Weekday};
+use std::time::Duration;
+
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::model::Timestamp;
+
+/// How far ahead [`TimeInterval::next_start`] looks.
+pub const NEXT_START_WITHIN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// The minutes of a day.
 pub const MINUTES_PER_DAY: u16 = 24 * 60;
@@ -24,6 +29,14 @@ impl TimeInterval {
     /// Whether `at` lies in it.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.items.iter().any(|item| item.contains(at))
+    }
+
+    /// When it begins next after `after`, be it in it then or not; `None` if not within [`NEXT_START_WITHIN`].
+    pub fn next_start(&self, after: Timestamp) -> Option<Timestamp> {
+        let begins =
+            |at: &Timestamp| *at > after && self.contains(*at) && !self.contains(*at - Duration::from_millis(1));
+        let starts = self.items.iter().filter_map(|item| item.candidates(after).filter(begins).min());
+        starts.min().filter(|start| *start <= after + NEXT_START_WITHIN)
     }
 }
 
@@ -121,6 +134,30 @@ impl CalendarSpan {
         })
     }
 
+    /// Moments from `after` on, and some before, among which are all at which it can begin within [`NEXT_START_WITHIN`].
+    fn candidates(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        // The day before may come again where clocks go back over midnight.
+        let first = after.to_jiff().and_then(|moment| self.zone.to_datetime(moment).date().yesterday().ok());
+        let days = first.into_iter().flat_map(|first| first.series(jiff::Span::new().days(1)));
+        let days = days.take(NEXT_START_WITHIN.as_secs() as usize / 86_400 + 3).filter(|day| self.contains_day(*day));
+        let midnight = self.times.is_empty().then_some(0);
+        let minutes: Vec<u16> = self.times.iter().map(|times| times.start).chain(midnight).collect();
+        let starts = days.flat_map(move |day| {
+            minutes.clone().into_iter().flat_map(move |minute| {
+                // A wall-clock time that comes twice begins what it begins twice; one that is left out, at the jump.
+                let time = Time::new((minute / 60) as i8, (minute % 60) as i8, 0, 0).ok();
+                let wall = time.map(|time| self.zone.to_ambiguous_timestamp(day.to_datetime(time)));
+                let both = wall.map(|wall| [wall.earlier(), wall.later()]);
+                both.into_iter().flatten().flatten()
+            })
+        });
+        let end = (after + NEXT_START_WITHIN).to_jiff();
+        let jumps = after.to_jiff().map(|after| self.zone.following(after));
+        let jumps = jumps.into_iter().flatten().map(|jump| jump.timestamp());
+        let jumps = jumps.take_while(move |jump| end.is_some_and(|end| *jump <= end));
+        jumps.chain(starts).map(|moment| Timestamp::from_millis(moment.as_millisecond()))
+    }
+
     fn contains_day(&self, day: Date) -> bool {
         let holds = |count: usize, any: bool| count == 0 || any;
         holds(self.weekdays.len(), self.weekdays.iter().any(|range| range.contains(day.weekday())))
@@ -174,6 +211,8 @@ fn minute_of_day(hour: i8, minute: i8) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -234,5 +273,85 @@ mod tests {
         assert!(interval.contains(at("2026-11-23T12:00:00Z")) && interval.contains(at("2026-11-20T22:00:00Z")));
         assert!(!interval.contains(at("2026-11-24T12:00:00Z")));
         assert!(!interval.contains(Timestamp::MAX), "no calendar, no interval");
+    }
+
+    /// The first minute after `after`, looking at each of them, at which it begins.
+    fn next_start_by_minutes(interval: &TimeInterval, after: Timestamp, minutes: i64) -> Option<Timestamp> {
+        let first = after.millis().div_euclid(60_000) + 1;
+        let minute = |number: i64| Timestamp::from_millis(number * 60_000);
+        (first..first + minutes)
+            .find(|number| interval.contains(minute(*number)) && !interval.contains(minute(number - 1)))
+            .map(minute)
+    }
+
+    #[test]
+    fn the_next_start() {
+        let times = |start: u16, end: u16| vec![TimeRange { start, end }];
+        let weekdays = |first, last| vec![WeekdayRange { first, last }];
+        let span = CalendarSpan::default;
+        let working_week = weekdays(Weekday::Monday, Weekday::Friday);
+        let business = CalendarSpan { times: times(9 * 60, 17 * 60), weekdays: working_week.clone(), ..span() };
+        let working_days = CalendarSpan { weekdays: working_week, ..span() };
+        let evening = CalendarSpan { times: times(17 * 60, 20 * 60), ..span() };
+        let berlin = CalendarSpan { times: times(9 * 60, 17 * 60), zone: zone("Europe/Berlin"), ..span() };
+        let in_the_gap = CalendarSpan { times: times(150, 200), zone: zone("America/Chicago"), ..span() };
+        let twice = CalendarSpan { times: times(75, 105), zone: zone("America/Chicago"), ..span() };
+        let next_year = CalendarSpan { years: vec![YearRange { first: 2027, last: 2027 }], ..span() };
+        let past = CalendarSpan { years: vec![YearRange { first: 2020, last: 2020 }], ..span() };
+        for (items, after, expected) in [
+            (vec![business.clone()], "2026-11-20T08:00:30Z", Some("2026-11-20T09:00:00Z")),
+            (vec![business.clone()], "2026-11-20T09:00:00Z", Some("2026-11-23T09:00:00Z")),
+            (vec![business.clone()], "2026-11-20T12:00:00Z", Some("2026-11-23T09:00:00Z")),
+            (vec![working_days], "2026-11-18T12:00:00Z", Some("2026-11-23T00:00:00Z")),
+            (vec![business, evening], "2026-11-20T12:00:00Z", Some("2026-11-21T17:00:00Z")),
+            (vec![berlin.clone()], "2026-03-28T12:00:00Z", Some("2026-03-29T07:00:00Z")),
+            (vec![berlin], "2026-03-27T12:00:00Z", Some("2026-03-28T08:00:00Z")),
+            (vec![in_the_gap], "2020-03-08T07:00:00Z", Some("2020-03-08T08:00:00Z")),
+            (vec![twice], "2020-11-01T06:20:00Z", Some("2020-11-01T07:15:00Z")),
+            (vec![next_year.clone()], "2026-11-20T12:00:00Z", Some("2027-01-01T00:00:00Z")),
+            (vec![next_year], "2026-07-20T12:00:00Z", None),
+            (vec![past], "2026-11-20T12:00:00Z", None),
+            (vec![span()], "2026-11-20T12:00:00Z", None),
+            (vec![], "2026-11-20T12:00:00Z", None),
+        ] {
+            let interval = TimeInterval { name: "x".to_owned(), items };
+            let found = interval.next_start(at(after));
+            assert_eq!(found, expected.map(at), "{after} {interval:?}");
+        }
+        assert_eq!(TimeInterval { name: "x".to_owned(), items: vec![span()] }.next_start(Timestamp::MAX), None);
+    }
+
+    fn any_span() -> impl Strategy<Value = CalendarSpan> {
+        let zones = ["UTC", "America/Chicago", "Australia/Lord_Howe", "America/Asuncion", "Africa/Cairo"];
+        let times = prop::collection::vec((0..1440_u16, 0..=1440_u16), 0..3);
+        let weekdays = prop::option::of((0..7_i8, 0..7_i8));
+        (times, weekdays, prop::sample::select(zones.to_vec())).prop_map(|(times, weekdays, name)| {
+            let day = |number| Weekday::from_monday_zero_offset(number).expect("a day");
+            CalendarSpan {
+                times: times.into_iter().map(|(start, end)| TimeRange { start, end }).collect(),
+                weekdays: weekdays
+                    .map(|(first, last)| WeekdayRange { first: day(first), last: day(last) })
+                    .into_iter()
+                    .collect(),
+                zone: zone(name),
+                ..CalendarSpan::default()
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_next_start_is_what_a_look_at_each_minute_finds(
+            items in prop::collection::vec(any_span(), 1..3),
+            hours in 0..24 * 365_i64,
+        ) {
+            let interval = TimeInterval { name: "x".to_owned(), items };
+            let after = Timestamp::from_seconds(1_767_225_600 + hours * 3600);
+            let week = 8 * 24 * 60;
+            let found = interval.next_start(after).filter(|start| *start <= after + Duration::from_secs(week as u64 * 60));
+            prop_assert_eq!(found, next_start_by_minutes(&interval, after, week));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Whole files in, plans and rendered diagnostics out.
 
+mod answers;
 mod chat_receivers;
 mod conformance;
 mod hostile;

@@ -17,6 +17,7 @@ fn notification(group: &str, receiver: &str) -> Notification {
         decided_at: Timestamp::default(),
         reason: Reason::FirstNotification,
         on_behalf: Default::default(),
+        incident: None,
         trace: TraceId::NONE,
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn notification() -> Notification {
         decided_at: at("2026-11-22T03:00:00.250Z"),
         reason: Reason::NewAlerts,
         on_behalf: Default::default(),
+        incident: None,
         trace: TraceId::NONE,
     }
 }

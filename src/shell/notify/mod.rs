@@ -174,9 +174,13 @@ impl Sender {
                 let all = limit(config.timeout).saturating_mul(requests);
                 within(all, alertmanager::send(config, &attempt)).await
             }
+            Channel::Escalation(_) => Outcome::Rejected { error: NOTHING_TO_SEND.to_owned() },
         }
     }
 }
+
+/// Why an escalation is no attempt.
+const NOTHING_TO_SEND: &str = "an escalation policy pages people; the receiver itself is sent nothing";
 
 /// The time that an attempt with the configured `timeout` may take.
 fn limit(timeout: Duration) -> Duration {
@@ -259,6 +263,7 @@ pub fn render(
             Rendered::Request(pretty(&incidentio::render(config, notification, texts.data())))
         }
         Channel::Twilio(config) => laid_out(&twilio::render(config, notification, &texts)?),
+        Channel::Escalation(config) => Rendered::Request(format!("an incident of the policy {}", config.policy)),
         Channel::Exec(config) => Rendered::Request(exec::render(config, notification, &texts, idempotency_key)?.show()),
         Channel::Alertmanager(config) => {
             Rendered::Request(pretty(&alertmanager::render(config, notification, notification.decided_at)))

@@ -83,6 +83,7 @@ pub fn trial_notification(
         reason: if firing { Reason::FirstNotification } else { Reason::AllResolved },
         trace: TraceId::NONE,
         on_behalf: OnBehalf::default(),
+        incident: None,
     }
 }
 

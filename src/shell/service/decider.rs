@@ -16,6 +16,7 @@ use crate::engine::{
     Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, HeartbeatSignal, Input, Record, RecordKind,
     RuleView, UnknownHeartbeat,
 };
+use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
 use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
@@ -41,21 +42,22 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The longest sleep without a look at the clock, should it be set.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// Where an answer goes that waits for a decision to be durable.
-type Answer<T> = tokio::sync::oneshot::Sender<T>;
+/// Where a reply goes that waits for a decision to be durable.
+type Reply<T> = tokio::sync::oneshot::Sender<T>;
 
 /// Something for the engine's thread.
 enum Message {
     Input(Input),
     Result(RuleId, Box<Input>, SyncSender<RuleView>),
     Read(Box<dyn FnOnce(&Engine) + Send>),
-    History(u64, usize, Answer<Vec<Record>>),
+    History(u64, usize, Reply<Vec<Record>>),
     KeepHistory(HistoryLimits),
-    SetSilence(Box<SilenceDraft>, String, Audit, Answer<Result<String, SilenceError>>),
-    ExpireSilence(String, Audit, Answer<Result<(), SilenceError>>),
+    SetSilence(Box<SilenceDraft>, String, Audit, Reply<Result<String, SilenceError>>),
+    ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
+    Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
     Audit(Audit),
-    Alerts(Vec<ExternalAlert>, Answer<Vec<ExternalError>>),
-    Heartbeat(String, HeartbeatSignal, String, Answer<Result<(), UnknownHeartbeat>>),
+    Heartbeat(String, HeartbeatSignal, String, Reply<Result<(), UnknownHeartbeat>>),
+    Alerts(Vec<ExternalAlert>, Reply<Vec<ExternalError>>),
     Stop,
 }
 
@@ -146,6 +148,17 @@ impl Decider {
     pub async fn expire_silence(&self, id: String, audit: Audit) -> Result<Result<(), SilenceError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         self.push(Message::ExpireSilence(id, audit, answer)).await?;
+        done.await.map_err(|_| Stopping)
+    }
+
+    /// Does something about an incident; returns once that is durable. `audit` is noted with it.
+    ///
+    /// # Errors
+    ///
+    /// The engine has stopped; within, why the answer is not taken.
+    pub async fn answer(&self, answer: Answer, audit: Audit) -> Result<Result<(), AnswerError>, Stopping> {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        self.push(Message::Answer(Box::new(answer), audit, reply)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -377,6 +390,14 @@ impl Loop {
                 }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
+            Message::Answer(answer, audit, reply) => {
+                let planned = self.engine.plan_answer(now, &answer);
+                if planned.is_ok() {
+                    self.engine.handle(now, Input::Answer(answer), &mut self.pending);
+                    self.note(now, audit);
+                }
+                self.answers.push(Box::new(move || drop(reply.send(planned))));
+            }
             Message::Alerts(alerts, answer) => {
                 let refused = self.engine.refusals(now, &alerts);
                 self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
@@ -396,7 +417,7 @@ impl Loop {
     }
 
     /// Answers once everything is durable that was decided.
-    fn answer<T: Send + 'static>(&mut self, answer: Answer<T>, outcome: T) {
+    fn answer<T: Send + 'static>(&mut self, answer: Reply<T>, outcome: T) {
         match self.pending.is_empty() && self.answers.is_empty() {
             // Nothing new, and everything old is durable.
             true => drop(answer.send(outcome)),

@@ -1,0 +1,47 @@
+//! What a notification says of the incident that it is about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Timestamp;
+
+/// What a page, or a word about an incident, says besides its alerts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentNote {
+    /// The number of the incident.
+    pub number: u64,
+    /// What is said.
+    pub kind: IncidentNoteKind,
+    /// The user whom it is for; none for a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Why, for people: `step 2 of 3, on call by secondary`, `acknowledged by ada by link`.
+    pub text: String,
+    /// The name of its severity.
+    pub severity: String,
+    /// The priority score, with its arithmetic: `112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)`.
+    pub priority: String,
+    /// What it is about: the likely cause.
+    pub title: String,
+    /// The other alerts, in short.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symptoms: Vec<String>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Until when somebody should have answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
+}
+
+/// What is said of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentNoteKind {
+    /// Somebody is to answer.
+    Page,
+    /// Somebody has: acknowledged or snoozed.
+    Answered,
+    /// An acknowledgement is about to time out.
+    Reminder,
+    /// It is over.
+    Closed,
+}
