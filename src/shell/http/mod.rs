@@ -36,7 +36,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
-use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Windows};
+use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Vitals, Windows};
 use super::telemetry::{Ids, Metrics};
 use crate::model::Timestamp;
 
@@ -64,6 +64,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The health of what is outside.
     pub statuses: Arc<Statuses>,
+    /// Whether all of it works.
+    pub vitals: Vitals,
     /// Gives out ids.
     pub ids: Ids,
     /// The time.

@@ -14,6 +14,8 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
+mod vitals;
+mod watchdog;
 mod windows;
 
 pub use decider::{Decider, Stopping};
@@ -23,4 +25,5 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
+pub use vitals::{Ailment, Vitals};
 pub use windows::Windows;
