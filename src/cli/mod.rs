@@ -11,6 +11,7 @@ mod hash_password;
 mod heartbeat;
 mod history;
 mod oncall;
+mod overrides;
 mod query;
 mod receiver;
 mod serve;
@@ -68,6 +69,8 @@ enum Verb {
     Heartbeat(heartbeat::HeartbeatArgs),
     /// Show who is on call, now or over a span, and write calendars
     Oncall(oncall::OncallArgs),
+    /// Set exceptions from schedules in a running Watchbell: stand-ins, swaps, vacations
+    Override(overrides::OverrideArgs),
     /// Show the receivers, and test whether they can be told
     Receiver(receiver::ReceiverArgs),
     /// Show what templates of notifications yield, and what receivers would be sent
@@ -126,7 +129,8 @@ pub fn main() -> ExitCode {
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
         Verb::Heartbeat(args) => heartbeat::run(args),
-        Verb::Oncall(args) => oncall::run(args, &clock),
+        Verb::Oncall(args) => oncall::run(&args, &clock),
+        Verb::Override(args) => overrides::run(&args),
         Verb::Receiver(args) => receiver::run(args, &clock),
         Verb::Template(args) => template::run(args, &clock),
         Verb::Test(args) => test::run(args),

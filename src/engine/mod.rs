@@ -9,6 +9,7 @@ mod heartbeats;
 mod incidents;
 mod input;
 mod keep;
+mod overrides;
 mod own_alerts;
 mod pace;
 mod plan;
@@ -22,7 +23,7 @@ mod state;
 mod telling;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};
-pub use event::{Audit, Event, EventKind, ExternalChange, Notice};
+pub use event::{Audit, Event, EventKind, ExternalChange, Notice, OverrideFate};
 pub use external::{EXTERNAL_ALERTS_MAX, EXTERNAL_BYTES_MAX, EXTERNAL_LABELS_MAX, ExternalAlert, ExternalError};
 pub use heartbeats::{
     Armed, HEARTBEAT_ALERT, HEARTBEAT_LABEL, HEARTBEAT_MESSAGE_BYTES_MAX, HeartbeatPolicy, HeartbeatSignal,
@@ -30,6 +31,7 @@ pub use heartbeats::{
 };
 pub use input::{Effect, Input, RuleError, RuleView};
 pub use keep::KeepError;
+pub use overrides::{OVERRIDE_RETENTION, OVERRIDES_AT_ONCE_MAX, OVERRIDES_MAX, OverrideRefusal, StoredOverride};
 pub use plan::Plan;
 pub use record::{Record, RecordKind};
 pub use reminders::SilenceReminder;

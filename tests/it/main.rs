@@ -12,6 +12,7 @@ mod language;
 #[cfg(feature = "shell")]
 mod lint;
 mod noise;
+mod overrides;
 mod promql;
 #[cfg(feature = "shell")]
 mod query;

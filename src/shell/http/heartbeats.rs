@@ -1,10 +1,11 @@
 //! `/api/v1/heartbeat/NAME`, by which signs of life come in, and `/api/v1/heartbeats`, which shows how they are.
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::App;
@@ -13,15 +14,24 @@ use super::rules::unavailable;
 use crate::engine::{HeartbeatSignal, HeartbeatView};
 
 /// The largest body of a sign of life, in bytes; much less of it is kept.
-pub(super) const BODY_BYTES_MAX: usize = 128 << 10;
+const BODY_BYTES_MAX: usize = 128 << 10;
+
+/// The routes. A GET will do for a sign of life, since that is what a cron job's last line asks for most easily.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/v1/heartbeats", get(list))
+        .route("/api/v1/heartbeat/{name}", get(beat).post(beat))
+        .route("/api/v1/heartbeat/{name}/fail", get(fail).post(fail))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
 
 /// `/api/v1/heartbeat/NAME`
-pub(super) async fn beat(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
+async fn beat(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
     take(app, name, HeartbeatSignal::Beat, message(&uri, &body)).await
 }
 
 /// `/api/v1/heartbeat/NAME/fail`
-pub(super) async fn fail(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
+async fn fail(State(app): State<App>, Path(name): Path<String>, uri: Uri, body: Bytes) -> Response {
     take(app, name, HeartbeatSignal::Fail, message(&uri, &body)).await
 }
 
@@ -49,7 +59,7 @@ async fn take(app: App, name: String, signal: HeartbeatSignal, message: String) 
 }
 
 /// `GET /api/v1/heartbeats`
-pub(super) async fn list(State(app): State<App>) -> Response {
+async fn list(State(app): State<App>) -> Response {
     let now = app.clock.now();
     match app.decider.read(move |engine| engine.heartbeats(now)).await {
         Ok(found) => {

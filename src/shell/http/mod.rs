@@ -9,6 +9,7 @@ mod heartbeats;
 mod history;
 mod oncall;
 mod openapi;
+mod overrides;
 mod patient;
 mod query;
 mod receiver_test;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -97,8 +98,12 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/oncall", get(oncall::oncall))
-        .route("/api/v1/heartbeats", get(heartbeats::list))
-        .merge(heartbeat_routes())
+        .merge(heartbeats::routes())
+        .route("/api/v1/oncall/shifts", get(oncall::shifts))
+        .route("/api/v1/oncall/users", get(oncall::users))
+        .route("/api/v1/oncall/users/{file}", get(oncall::user_calendar))
+        .route("/api/v1/oncall/{file}", get(oncall::schedule_calendar))
+        .merge(overrides::routes())
         .route("/api/v1/receivers/{name}/test", post(receiver_test::test))
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
@@ -112,19 +117,13 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
     door::behind(door, routes)
 }
 
-/// Signs of life. A GET will do, since that is what a cron job's last line asks for most easily.
-fn heartbeat_routes() -> Router<App> {
-    Router::new()
-        .route("/api/v1/heartbeat/{name}", get(heartbeats::beat).post(heartbeats::beat))
-        .route("/api/v1/heartbeat/{name}/fail", get(heartbeats::fail).post(heartbeats::fail))
-        .layer(DefaultBodyLimit::max(heartbeats::BODY_BYTES_MAX))
-}
-
 async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
-         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history  /api/v1/oncall  /api/v1/heartbeats\n\
-         GET, POST /api/v1/heartbeat/NAME  /api/v1/heartbeat/NAME/fail\n\
+         GET  /api/v1/heartbeats  GET, POST /api/v1/heartbeat/NAME  /api/v1/heartbeat/NAME/fail\n\
+         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
+         GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
+         GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/openapi.json  /api/openapi.yaml\n\

@@ -1,5 +1,9 @@
 //! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
 
+mod heartbeats;
+mod overrides;
+mod writing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -13,8 +17,8 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, HeartbeatSignal, Input, Record, RecordKind,
-    RuleView, UnknownHeartbeat,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, HeartbeatSignal, Input, OverrideRefusal,
+    Record, RecordKind, RuleView, UnknownHeartbeat,
 };
 use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
@@ -22,8 +26,9 @@ use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::history::{self, History};
-use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
+use crate::shell::storage::{Opened, Store, StoreError};
 use crate::shell::telemetry::Metrics;
+pub(in crate::shell) use overrides::OverrideChanges;
 
 /// How many messages may wait for the engine.
 const QUEUE: usize = 4096;
@@ -52,6 +57,7 @@ enum Message {
     Read(Box<dyn FnOnce(&Engine) + Send>),
     History(u64, usize, Reply<Vec<Record>>),
     KeepHistory(HistoryLimits),
+    ChangeOverrides(OverrideChanges, Audit, Reply<Result<(), OverrideRefusal>>),
     SetSilence(Box<SilenceDraft>, String, Audit, Reply<Result<String, SilenceError>>),
     ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
     Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
@@ -190,22 +196,6 @@ impl Decider {
     pub async fn post_alerts(&self, alerts: Vec<ExternalAlert>) -> Result<Vec<ExternalError>, Stopping> {
         let (answer, done) = tokio::sync::oneshot::channel();
         self.push(Message::Alerts(alerts, answer)).await?;
-        done.await.map_err(|_| Stopping)
-    }
-
-    /// Hands over a sign of life; returns once it is durable.
-    ///
-    /// # Errors
-    ///
-    /// The engine has stopped; within, that there is no such heartbeat.
-    pub async fn heartbeat(
-        &self,
-        name: String,
-        signal: HeartbeatSignal,
-        message: String,
-    ) -> Result<Result<(), UnknownHeartbeat>, Stopping> {
-        let (answer, done) = tokio::sync::oneshot::channel();
-        self.push(Message::Heartbeat(name, signal, message, answer)).await?;
         done.await.map_err(|_| Stopping)
     }
 
@@ -390,6 +380,7 @@ impl Loop {
                 }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
+            Message::ChangeOverrides(changes, audit, answer) => self.change_overrides(now, changes, audit, answer),
             Message::Answer(answer, audit, reply) => {
                 let planned = self.engine.plan_answer(now, &answer);
                 if planned.is_ok() {
@@ -403,14 +394,7 @@ impl Loop {
                 self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
                 self.answer(answer, refused);
             }
-            Message::Heartbeat(name, signal, message, answer) => {
-                let found = self.engine.find_heartbeat(&name);
-                if found.is_ok() {
-                    self.surround.metrics.heartbeat_received();
-                    self.engine.handle(now, Input::Heartbeat { name, signal, message }, &mut self.pending);
-                }
-                self.answer(answer, found);
-            }
+            Message::Heartbeat(name, signal, message, reply) => self.heartbeat(now, name, signal, message, reply),
             Message::Stop => return false,
         }
         true
@@ -467,79 +451,6 @@ impl Loop {
         self.surround.metrics.set_heartbeats_missing(self.engine.heartbeats_missing());
         true
     }
-
-    /// Writes a snapshot, unless nothing was written since the last one.
-    fn snapshot(&mut self) {
-        let now = self.surround.clock.now();
-        self.snapshot_at = now + SNAPSHOT_INTERVAL;
-        let Some(store) = &self.surround.store else { return };
-        let sequence = store.sequence();
-        if self.snapshot_of == Some(sequence) {
-            return;
-        }
-        let written = store
-            .load()
-            .and_then(|records| write_snapshot(&self.surround.snapshots, now, &Contents { sequence, records }));
-        match written {
-            Ok(path) => {
-                self.snapshot_of = Some(sequence);
-                debug!(path = %path.display(), "snapshot written");
-            }
-            Err(error) => warn!(%error, "no snapshot of the store can be written"),
-        }
-    }
-
-    /// Writes `records`, again and again until it succeeds: nothing may act on a decision that could be lost.
-    ///
-    /// Returns whether the engine may go on.
-    fn persist(&mut self, records: &[Record]) -> bool {
-        if records.is_empty() {
-            return true;
-        }
-        let Surround { store, reopen, clock, metrics, statuses, .. } = &mut self.surround;
-        loop {
-            let started = clock.start();
-            let written = match store.as_mut() {
-                Some(store) => store.apply(records).map(|()| store.size_bytes()),
-                None => match reopen(clock.now()) {
-                    Ok(Opened { store: opened, recovery: None, .. }) => {
-                        *store = Some(Box::new(opened));
-                        continue;
-                    }
-                    Ok(Opened { recovery: Some(_), .. }) => {
-                        // What is on disk now is older than what the engine holds: only a start brings them together.
-                        error!("the store was restored from a snapshot; the service ends, to start again from it");
-                        return false;
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            match written {
-                Ok(size) => {
-                    let took = clock.elapsed_since(started);
-                    metrics.store_flushed(took);
-                    metrics.set_store_size(size);
-                    statuses.store_worked(clock.now(), took);
-                    return true;
-                }
-                Err(StoreError::TooLarge { .. }) if records.len() == 1 => {
-                    let Record { kind, .. } = &records[0];
-                    error!(kind = kind.prefix(), "a record is too large to be kept; a restart will not know of it");
-                    return true;
-                }
-                Err(StoreError::TooLarge { .. }) => {
-                    return records.iter().all(|record| self.persist(std::slice::from_ref(record)));
-                }
-                Err(error) => {
-                    error!(%error, records = records.len(), "decisions cannot be written; nothing is sent until they are");
-                    statuses.store_failed(clock.now(), &error.to_string());
-                    // A store that failed takes no further writes; its lock is free once it is gone.
-                    *store = None;
-                    std::thread::sleep(STORE_RETRY);
-                }
-            }
-        }
-    }
 }
 
 /// The last record of each key, in order.
@@ -589,6 +500,10 @@ fn log(event: &Event) {
         EventKind::More { alerts } => debug!(?alerts, "more alerts changed than the history keeps one by one"),
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
+        }
+        EventKind::Override { id, fate, schedule, change, from, until, created_by, comment } => {
+            let schedule = schedule.as_deref().unwrap_or("all");
+            info!(id, fate = fate.as_str(), schedule, %change, %from, %until, created_by, comment, "override");
         }
         EventKind::Audit(Audit { who, address, action, subject, reason }) => {
             let address = address.as_deref().unwrap_or_default();

@@ -18,6 +18,7 @@ mod vitals;
 mod watchdog;
 mod windows;
 
+pub(in crate::shell) use decider::OverrideChanges;
 pub use decider::{Decider, Stopping};
 pub use dispatch::Dispatch;
 pub use evaluator::{Evaluator, Progress};
