@@ -61,7 +61,8 @@ pub enum Input {
         /// Its id.
         id: String,
     },
-    /// Somebody posts alerts; those that [`super::Engine::refusals`] names are left out.
+    /// Somebody posts alerts, each found good by [`ExternalAlert::check`]; those that [`super::Engine::refusals`] names are
+    /// left out.
     ExternalAlerts(Vec<ExternalAlert>),
     /// Somebody gives a sign of life; that of a heartbeat which is not configured is passed over.
     Heartbeat {

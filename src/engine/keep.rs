@@ -12,6 +12,7 @@ use super::heartbeats::Pulse;
 use super::overrides::StoredOverride;
 use super::{Record, RecordKind};
 use crate::deliver::{Delivery, Pace};
+use crate::escalate::Incident;
 use crate::model::{Alert, Fingerprint, Timestamp};
 use crate::route::{Flap, Group, Silence, Target};
 use crate::rule::{ActiveAlert, RuleId};
@@ -28,6 +29,7 @@ const PAGE: u8 = b'p';
 const HEARTBEAT: u8 = b'b';
 const ALIVE: &[u8] = b"alive";
 const LAST_NUMBER: &[u8] = b"delivery-number";
+const LAST_INCIDENT: &[u8] = b"incident-number";
 
 /// A record, read.
 pub(super) enum Kept {
@@ -43,6 +45,8 @@ pub(super) enum Kept {
     Override(Box<StoredOverride>),
     Pace(Target, Box<Pace>),
     Flap(Fingerprint, Box<Flap>),
+    Incident(Box<Incident>),
+    LastIncident(u64),
     RemindedUntil(Timestamp),
     Heartbeat(Box<Pulse>),
     /// When Watchbell was last noted to run.
@@ -230,6 +234,18 @@ pub(super) fn last_number(number: u64) -> Record {
     record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
 }
 
+pub(super) fn incident(incident: &Incident) -> Record {
+    record(RecordKind::Incident, incident.number.to_be_bytes().to_vec(), Some(incident))
+}
+
+pub(super) fn incident_gone(number: u64) -> Record {
+    record::<Incident>(RecordKind::Incident, number.to_be_bytes().to_vec(), None)
+}
+
+pub(super) fn last_incident(number: u64) -> Record {
+    record(RecordKind::Meta, LAST_INCIDENT.to_vec(), Some(&number))
+}
+
 /// Reads a record.
 pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
     let Some(value) = record.value.as_deref() else { return Ok(Kept::Foreign) };
@@ -254,6 +270,8 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),
         (RecordKind::Override, _) => Ok(Kept::Override(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, REMINDED_UNTIL) => Ok(Kept::RemindedUntil(read(record.kind, value)?)),
+        (RecordKind::Incident, _) => Ok(Kept::Incident(Box::new(read(record.kind, value)?))),
+        (RecordKind::Meta, LAST_INCIDENT) => Ok(Kept::LastIncident(read(record.kind, value)?)),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
         (RecordKind::Heartbeat, ALIVE) => Ok(Kept::Alive(read(record.kind, value)?)),
         (RecordKind::Heartbeat, _) => Ok(Kept::Heartbeat(Box::new(read(record.kind, value)?))),

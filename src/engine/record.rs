@@ -11,6 +11,8 @@ pub enum RecordKind {
     Outbox,
     /// A silence.
     Silence,
+    /// An incident.
+    Incident,
     /// An exception from schedules that somebody set.
     Override,
     /// Noise control: when receivers were told, alerts that flap, reminders.
@@ -25,11 +27,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 9] = [
+    pub const ALL: [RecordKind; 10] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
+        RecordKind::Incident,
         RecordKind::Override,
         RecordKind::Noise,
         RecordKind::Heartbeat,
@@ -44,6 +47,7 @@ impl RecordKind {
             RecordKind::Group => "group/",
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
+            RecordKind::Incident => "incident/",
             RecordKind::Override => "override/",
             RecordKind::Noise => "noise/",
             RecordKind::Heartbeat => "heartbeat/",

@@ -87,7 +87,7 @@ impl HeartbeatPolicy {
             starts_at: missing.since,
             ends_at: None,
             updated_at: missing.since,
-            generator_url: format!("{external_url}/api/v1/heartbeats"),
+            generator_url: format!("{external_url}/api/v1/heartbeats").into(),
             trace: TraceId::NONE,
         }
     }
