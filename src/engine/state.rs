@@ -231,6 +231,8 @@ impl Engine {
         self.latest = now;
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
+        self.incidents.shorten_waits(now);
+        self.await_handovers(now);
         self.flaps.shorten_waits(now);
         self.heartbeats.shorten_waits(now);
         self.shorten_reminders(now);
