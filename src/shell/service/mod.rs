@@ -14,6 +14,8 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
+mod vitals;
+mod watchdog;
 #[cfg(test)]
 mod testing;
 mod windows;
@@ -26,6 +28,7 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
+pub use vitals::{Ailment, Vitals};
 #[cfg(test)]
 pub(in crate::shell) use testing::decider_in_memory;
 pub use windows::Windows;
