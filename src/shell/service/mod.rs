@@ -16,6 +16,8 @@ mod status;
 mod swap;
 mod vitals;
 mod watchdog;
+#[cfg(test)]
+mod testing;
 mod windows;
 
 pub(in crate::shell) use decider::OverrideChanges;
@@ -27,4 +29,6 @@ pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
 pub use vitals::{Ailment, Vitals};
+#[cfg(test)]
+pub(in crate::shell) use testing::decider_in_memory;
 pub use windows::Windows;
