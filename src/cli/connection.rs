@@ -7,9 +7,12 @@ use clap::Args;
 
 use super::query::duration;
 use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
+use crate::shell::prometheus_client::PrometheusClient;
 
 /// The address of a service of this machine.
 pub(super) const LOCAL: &str = "http://localhost:9797";
+/// The longest answer of a service that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The bearer token to send when no other credentials are given.
 const TOKEN_VARIABLE: &str = "WATCHBELL_TOKEN";
 /// The password of `--user` when no file is given.
@@ -46,6 +49,28 @@ pub struct Connection {
     /// How long an answer may take
     #[arg(long, value_name = "DURATION", help_heading = "Connection", default_value = "2m", value_parser = duration)]
     pub(super) timeout: Duration,
+}
+
+/// A running Watchbell.
+#[derive(Args, Debug)]
+pub(super) struct Service {
+    /// The Watchbell that is asked
+    #[arg(long, value_name = "URL", default_value = LOCAL, env = "WATCHBELL_URL")]
+    url: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Service {
+    /// A client of it.
+    ///
+    /// # Errors
+    ///
+    /// An address or a header that is none, a file that cannot be used.
+    pub(super) async fn client(&self) -> anyhow::Result<PrometheusClient> {
+        let config = self.connection.config()?;
+        Ok(PrometheusClient::new(&self.url, config, self.connection.timeout, ANSWER_BYTES_MAX).await?)
+    }
 }
 
 impl Connection {

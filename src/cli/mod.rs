@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 for success, 1 for a check that failed or a service that broke, 2 for a wrong call or bad files.
 
+mod answer;
 pub mod check;
 mod configuration;
 mod connection;
@@ -9,6 +10,7 @@ mod dry_run;
 mod fmt;
 mod hash_password;
 mod history;
+mod incidents;
 mod oncall;
 mod query;
 mod receiver;
@@ -63,6 +65,24 @@ enum Verb {
     Query(query::QueryArgs),
     /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
     History(history::HistoryArgs),
+    /// Show what somebody is to take care of, and everything about one incident
+    Incidents(incidents::IncidentsArgs),
+    /// Take care of incidents: paging stops
+    Ack(answer::AckArgs),
+    /// Take acknowledgements and snoozes back: paging begins again
+    Unack(answer::UnackArgs),
+    /// Let incidents wait for a while, until a time, or until a time interval begins
+    Snooze(answer::SnoozeArgs),
+    /// Page the next step now
+    Escalate(answer::EscalateArgs),
+    /// Hand incidents over to others, who are paged now
+    Reassign(answer::ReassignArgs),
+    /// Note something about an incident
+    Note(answer::NoteArgs),
+    /// Make incidents part of another one
+    Merge(answer::MergeArgs),
+    /// Say that incidents are over
+    Resolve(answer::ResolveArgs),
     /// Show who is on call, now or over a span, and write calendars
     Oncall(oncall::OncallArgs),
     /// Show the receivers, and test whether they can be told
@@ -122,6 +142,15 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
+        Verb::Incidents(args) => incidents::run(args, &clock),
+        Verb::Ack(args) => answer::ack(args, &clock),
+        Verb::Unack(args) => answer::unack(args, &clock),
+        Verb::Snooze(args) => answer::snooze(args, &clock),
+        Verb::Escalate(args) => answer::escalate(args, &clock),
+        Verb::Reassign(args) => answer::reassign(args, &clock),
+        Verb::Note(args) => answer::note(args, &clock),
+        Verb::Merge(args) => answer::merge(args, &clock),
+        Verb::Resolve(args) => answer::resolve(args, &clock),
         Verb::Oncall(args) => oncall::run(args, &clock),
         Verb::Receiver(args) => receiver::run(args, &clock),
         Verb::Template(args) => template::run(args, &clock),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
-use serde::Deserialize;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::deliver::HttpConfig;
 
@@ -139,6 +139,25 @@ impl PrometheusClient {
             [] => self.client.request(Method::GET, &url),
             _ => self.client.request(Method::POST, &url).form(parameters),
         };
+        self.answered(url, request).await
+    }
+
+    /// The answer to `body`, posted to `path` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// All but [`AskError::Address`].
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answered<T>, AskError> {
+        let url = format!("{}{path}", self.address);
+        let request = self.client.request(Method::POST, &url).json(body);
+        self.answered(url, request).await
+    }
+
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        url: String,
+        request: RequestBuilder,
+    ) -> Result<Answered<T>, AskError> {
         let unreachable = |error: reqwest::Error| AskError::Unreachable {
             url: url.clone(),
             is_connection: error.is_connect(),

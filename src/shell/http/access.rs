@@ -66,6 +66,8 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/api/v1/targets", READ),
         (Get, "/api/v1/history", READ),
         (Get, "/api/v1/oncall", READ),
+        (Get, "/api/v1/incidents", READ),
+        (Get, "/api/v1/incidents/{number}", READ),
         (Get, "/api/v1/status/runtimeinfo", READ),
         (GetPost, "/api/v1/query", READ),
         (GetPost, "/api/v1/query_range", READ),
@@ -87,6 +89,7 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Post, "/api/v2/alerts", WRITE),
         (Post, "/api/v2/silences", RESPOND),
         (Delete, "/api/v2/silence/{id}", RESPOND),
+        (Post, "/api/v1/incidents/{number}/{action}", RESPOND),
         (Post, "/api/v1/receivers/{name}/test", ADMIN),
         (PostPut, "/-/reload", ADMIN),
     ]

@@ -6,6 +6,7 @@ mod audit;
 mod door;
 mod health;
 mod history;
+mod incidents;
 mod oncall;
 mod openapi;
 mod patient;
@@ -18,6 +19,12 @@ mod v2;
 pub use actor::Actor;
 use audit::Author;
 pub use door::{Door, DoorError, DoorRules};
+#[cfg(test)]
+pub(crate) use incidents::samples;
+pub use incidents::{
+    Ahead, IncidentAlert, IncidentDetail, IncidentPage, IncidentStep, IncidentSummary, NextUp, PriorityShown, Rfc3339,
+    Standing, TimelineLine,
+};
 pub use query::Queries;
 pub use server::serve;
 
@@ -98,6 +105,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
+        .merge(incidents::routes())
         .merge(v2::routes(limits.compressed_bytes_max))
         .with_state(app);
     let routes = routes
@@ -111,6 +119,7 @@ async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history  /api/v1/oncall\n\
+         GET  /api/v1/incidents  /api/v1/incidents/NUMBER  POST /api/v1/incidents/NUMBER/ACTION\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/openapi.json  /api/openapi.yaml\n\
@@ -150,4 +159,15 @@ async fn reload(State(app): State<App>, author: Author) -> Response {
         }
         Err(error @ ReloadError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// An error as the routes below `/api/v1` tell it.
+fn refused(status: StatusCode, error: &str) -> Response {
+    let kind = match status {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ => "bad_data",
+    };
+    (status, Json(json!({ "status": "error", "errorType": kind, "error": error }))).into_response()
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
-use super::{App, Author};
+use super::{App, Author, refused};
 use crate::model::{AlertStatus, Labels};
 use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert, TrialOutcome};
 
@@ -71,13 +71,4 @@ pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Pat
     let delivered = trials.iter().all(|trial| trial.outcome == TrialOutcome::Delivered);
     let data = json!({ "receiver": name, "delivered": delivered, "integrations": trials });
     Json(json!({ "status": "success", "data": data })).into_response()
-}
-
-fn refused(status: StatusCode, error: &str) -> Response {
-    let kind = match status {
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-        _ => "bad_data",
-    };
-    (status, Json(json!({ "status": "error", "errorType": kind, "error": error }))).into_response()
 }

@@ -62,6 +62,7 @@ pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
+pub(crate) use text::{cut, one_line};
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 
