@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::connection::{Service, wait_for};
+use super::connection::{Running, ServiceError};
 use super::incidents::{failed, standing, until};
 use super::query::duration;
 use crate::escalate::Target;
@@ -15,7 +16,9 @@ use crate::model::{Timestamp, format_duration};
 use crate::shell::clock::Clock;
 use crate::shell::http::IncidentSummary;
 use crate::shell::notify::one_line;
-use crate::shell::prometheus_client::AskError;
+
+/// What is posted.
+const JSON: &str = "application/json";
 
 /// Who answers, why, and where.
 #[derive(Args, Debug)]
@@ -30,7 +33,7 @@ struct Answering {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    service: Box<Service>,
+    running: Box<Running>,
 }
 
 /// The incidents that something is done about, and nothing more needs to be said.
@@ -182,19 +185,18 @@ impl Plainly {
     fn run(self, action: &str, body: Value, clock: &Clock) -> anyhow::Result<ExitCode> {
         let Plainly { numbers, answering } = self;
         let body = answering.complete(body);
-        wait_for(async {
-            let client = answering.service.client().await?;
-            let mut code = ExitCode::SUCCESS;
-            for number in numbers {
-                let path = format!("/api/v1/incidents/{number}/{action}");
-                match client.post::<IncidentSummary>(&path, &body).await {
-                    Ok(answered) => answering.tell(number, action, answered.data.as_ref(), clock.now())?,
-                    Err(error @ AskError::Refused { .. }) => code = failed(&error),
-                    Err(error) => return Ok(failed(&error)),
-                }
+        let body = serde_json::to_vec(&body)?;
+        let service = answering.running.service();
+        let mut code = ExitCode::SUCCESS;
+        for number in numbers {
+            let path = format!("/api/v1/incidents/{number}/{action}");
+            match service.request::<IncidentSummary>(Method::POST, &path, Some((JSON, body.clone()))) {
+                Ok(summary) => answering.tell(action, &summary, clock.now())?,
+                Err(error @ ServiceError::Refused(_)) => code = failed(error)?,
+                Err(error) => return failed(error),
             }
-            Ok(code)
-        })?
+        }
+        Ok(code)
     }
 }
 
@@ -213,14 +215,12 @@ impl Answering {
         Value::Object(fields)
     }
 
-    fn tell(&self, number: u64, action: &str, summary: Option<&IncidentSummary>, now: Timestamp) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        match summary {
-            Some(summary) if self.json => writeln!(out, "{}", serde_json::to_string(summary)?)?,
-            Some(summary) => writeln!(out, "{}", one_line(&said(action, summary, now)))?,
-            None => writeln!(out, "incident {number}: done")?,
-        }
-        Ok(())
+    fn tell(&self, action: &str, summary: &IncidentSummary, now: Timestamp) -> anyhow::Result<()> {
+        let line = match self.json {
+            true => serde_json::to_string(summary)?,
+            false => one_line(&said(action, summary, now)),
+        };
+        Ok(writeln!(io::stdout().lock(), "{line}")?)
     }
 }
 

@@ -1,17 +1,21 @@
 //! How a server with Prometheus's API is reached: the options of all verbs that ask one.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use reqwest::Method;
+use serde::de::DeserializeOwned;
 
 use super::query::duration;
 use crate::deliver::{BasicAuth, HttpConfig, Secret, TlsConfig};
-use crate::shell::prometheus_client::PrometheusClient;
+use crate::model::push_percent_encoded;
+use crate::shell::prometheus_client::{Answered, AskError, PrometheusClient};
 
 /// The address of a service of this machine.
 pub(super) const LOCAL: &str = "http://localhost:9797";
-/// The longest answer of a service that is read, in bytes.
+/// The longest answer of a running Watchbell that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The bearer token to send when no other credentials are given.
 const TOKEN_VARIABLE: &str = "WATCHBELL_TOKEN";
@@ -49,28 +53,6 @@ pub struct Connection {
     /// How long an answer may take
     #[arg(long, value_name = "DURATION", help_heading = "Connection", default_value = "2m", value_parser = duration)]
     pub(super) timeout: Duration,
-}
-
-/// A running Watchbell.
-#[derive(Args, Debug)]
-pub(super) struct Service {
-    /// The Watchbell that is asked
-    #[arg(long, value_name = "URL", default_value = LOCAL, env = "WATCHBELL_URL")]
-    url: String,
-    #[command(flatten)]
-    connection: Connection,
-}
-
-impl Service {
-    /// A client of it.
-    ///
-    /// # Errors
-    ///
-    /// An address or a header that is none, a file that cannot be used.
-    pub(super) async fn client(&self) -> anyhow::Result<PrometheusClient> {
-        let config = self.connection.config()?;
-        Ok(PrometheusClient::new(&self.url, config, self.connection.timeout, ANSWER_BYTES_MAX).await?)
-    }
 }
 
 impl Connection {
@@ -112,6 +94,121 @@ impl Connection {
             ..HttpConfig::default()
         })
     }
+}
+
+/// Where a running Watchbell is: the options of the verbs that are of no use without one.
+#[derive(Args, Debug)]
+pub(super) struct Running {
+    /// The Watchbell that is asked
+    #[arg(long, value_name = "URL", default_value = LOCAL, env = "WATCHBELL_URL")]
+    url: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Running {
+    pub(super) fn service(&self) -> Service<'_> {
+        Service { url: &self.url, connection: &self.connection }
+    }
+}
+
+/// A running Watchbell that is asked.
+pub(super) struct Service<'a> {
+    /// Its address.
+    pub(super) url: &'a str,
+    /// How it is reached.
+    pub(super) connection: &'a Connection,
+}
+
+impl Service<'_> {
+    async fn client(&self) -> Result<PrometheusClient, ServiceError> {
+        let config = self.connection.config()?;
+        Ok(PrometheusClient::new(self.url, config, self.connection.timeout, ANSWER_BYTES_MAX).await?)
+    }
+
+    /// What it answers to a request by `method`; `body` is its content type and what it says.
+    ///
+    /// # Errors
+    ///
+    /// It refuses, cannot be asked, or answers with nothing.
+    pub(super) fn request<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Result<T, ServiceError> {
+        let answered: Result<Answered<T>, ServiceError> =
+            wait_for(async { Ok(self.client().await?.tell(method, path, body).await?) })?;
+        answered?.data.ok_or(ServiceError::NoData)
+    }
+
+    /// What it answers under `path`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Service::request`].
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServiceError> {
+        self.request(Method::GET, path, None)
+    }
+
+    /// What it answers under `path`, which is no JSON.
+    ///
+    /// # Errors
+    ///
+    /// It refuses, or cannot be asked.
+    pub(super) fn text(&self, path: &str) -> Result<String, ServiceError> {
+        wait_for(async { Ok(self.client().await?.text(path).await?) })?
+    }
+}
+
+/// A service that does not give what is asked of it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServiceError {
+    /// What it says, without its address.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be asked.
+    #[error(transparent)]
+    Unreachable(AskError),
+    /// The connection is not described well.
+    #[error("{0:#}")]
+    Call(#[from] anyhow::Error),
+    /// The answer is empty.
+    #[error("the answer holds nothing")]
+    NoData,
+}
+
+impl From<AskError> for ServiceError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused { text, .. } => ServiceError::Refused(text),
+            error @ (AskError::Address(_) | AskError::Client(_)) => ServiceError::Call(error.into()),
+            error => ServiceError::Unreachable(error),
+        }
+    }
+}
+
+impl ServiceError {
+    /// Writes it to standard error; the exit code: 2 for what was called wrongly, 1 for a service that cannot answer.
+    pub(super) fn report(&self) -> ExitCode {
+        eprintln!("error: {self}");
+        match self {
+            ServiceError::Refused(_) | ServiceError::Call(_) => ExitCode::from(2),
+            ServiceError::Unreachable(_) | ServiceError::NoData => ExitCode::from(1),
+        }
+    }
+}
+
+/// `path` with `parameters` behind it.
+pub(super) fn with_query<'a>(path: &str, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut whole = path.to_owned();
+    for (index, (name, value)) in parameters.into_iter().enumerate() {
+        whole.push(if index == 0 { '?' } else { '&' });
+        whole.push_str(name);
+        whole.push('=');
+        push_percent_encoded(value, &mut whole);
+    }
+    whole
 }
 
 /// Waits for what a server answers.

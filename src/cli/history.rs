@@ -8,10 +8,9 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::connection::{Connection, LOCAL, wait_for};
+use super::connection::{Connection, LOCAL, wait_for, with_query};
 use super::query::duration;
 use crate::engine::Event;
-use crate::model::push_percent_encoded;
 use crate::shell::clock::Clock;
 use crate::shell::prometheus_client::{Answered, AskError, PrometheusClient};
 use crate::sim::describe;
@@ -103,14 +102,7 @@ impl HistoryArgs {
         parameters.extend(self.receiver.iter().map(|receiver| ("receiver", receiver.clone())));
         parameters.extend(self.trace.iter().map(|trace| ("trace", trace.clone())));
         parameters.extend(self.matchers.iter().map(|matcher| ("filter", matcher.clone())));
-        let mut query = String::new();
-        for (name, value) in parameters {
-            query.push(if query.is_empty() { '?' } else { '&' });
-            query.push_str(name);
-            query.push('=');
-            push_percent_encoded(&value, &mut query);
-        }
-        format!("/api/v1/history{query}")
+        with_query("/api/v1/history", parameters.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 

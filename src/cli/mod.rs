@@ -12,6 +12,7 @@ mod hash_password;
 mod history;
 mod incidents;
 mod oncall;
+mod overrides;
 mod query;
 mod receiver;
 mod serve;
@@ -85,6 +86,8 @@ enum Verb {
     Resolve(answer::ResolveArgs),
     /// Show who is on call, now or over a span, and write calendars
     Oncall(oncall::OncallArgs),
+    /// Set exceptions from schedules in a running Watchbell: stand-ins, swaps, vacations
+    Override(overrides::OverrideArgs),
     /// Show the receivers, and test whether they can be told
     Receiver(receiver::ReceiverArgs),
     /// Show what templates of notifications yield, and what receivers would be sent
@@ -151,7 +154,8 @@ pub fn main() -> ExitCode {
         Verb::Note(args) => answer::note(args, &clock),
         Verb::Merge(args) => answer::merge(args, &clock),
         Verb::Resolve(args) => answer::resolve(args, &clock),
-        Verb::Oncall(args) => oncall::run(args, &clock),
+        Verb::Oncall(args) => oncall::run(&args, &clock),
+        Verb::Override(args) => overrides::run(&args),
         Verb::Receiver(args) => receiver::run(args, &clock),
         Verb::Template(args) => template::run(args, &clock),
         Verb::Test(args) => test::run(args),

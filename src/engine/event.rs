@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deliver::reason_text;
 use crate::model::{Labels, Reason, Timestamp, TraceId, from_rfc3339, rfc3339};
+use crate::oncall::OverrideChange;
 use crate::route::{SilenceState, SuppressedAlert, Withheld};
 use crate::rule::Change;
 
@@ -33,6 +34,29 @@ pub enum ExternalChange {
     Resolved,
     /// It was not posted again before its end.
     TimedOut,
+}
+
+/// What became of an exception from schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideFate {
+    /// It is there from now on, or is another one.
+    Set,
+    /// It had begun, and ends now.
+    Ended,
+    /// It had not begun, and is gone.
+    Removed,
+}
+
+impl OverrideFate {
+    /// `set`, `ended` or `removed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OverrideFate::Set => "set",
+            OverrideFate::Ended => "ended",
+            OverrideFate::Removed => "removed",
+        }
+    }
 }
 
 /// What can happen.
@@ -129,6 +153,27 @@ pub enum EventKind {
         #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
         ends_at: Timestamp,
     },
+    /// An exception from schedules was set, changed, ended or taken back.
+    Override {
+        /// Its id.
+        id: String,
+        /// What became of it.
+        fate: OverrideFate,
+        /// The schedule; nothing for all.
+        schedule: Option<String>,
+        /// What is different.
+        change: OverrideChange,
+        /// Its beginning; written as RFC 3339.
+        #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
+        from: Timestamp,
+        /// Its end; written as RFC 3339.
+        #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
+        until: Timestamp,
+        /// Who set it.
+        created_by: String,
+        /// Why.
+        comment: String,
+    },
     /// Somebody changed something.
     Audit(Audit),
     /// A notification was decided and written to the outbox.
@@ -170,6 +215,7 @@ impl EventKind {
             EventKind::Flapping { .. } => "flapping",
             EventKind::More { .. } => "more",
             EventKind::Silence { .. } => "silence",
+            EventKind::Override { .. } => "override",
             EventKind::Audit(_) => "audit",
             EventKind::Queued(_) => "queued",
             EventKind::Delivered(_) => "delivered",

@@ -6,6 +6,7 @@ use super::{Event, ExternalAlert, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::escalate::Answer;
 use crate::model::{Labels, Timestamp};
+use crate::oncall::Override;
 use crate::route::SilenceDraft;
 use crate::rule::{AlertState, Observation, Presence, RuleId};
 
@@ -49,6 +50,14 @@ pub enum Input {
     },
     /// Somebody ends a silence.
     ExpireSilence {
+        /// Its id.
+        id: String,
+    },
+    /// Somebody sets exceptions from schedules, all or none; an id that is known is changed. What cannot be is refused without
+    /// effect, as [`super::Engine::plan_overrides`] says.
+    SetOverrides(Vec<Override>),
+    /// Somebody takes an exception back: one that has begun ends now, one that has not is forgotten.
+    RemoveOverride {
         /// Its id.
         id: String,
     },

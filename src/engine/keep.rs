@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::external::PageEntry;
+use super::overrides::StoredOverride;
 use super::{Record, RecordKind};
 use crate::deliver::{Delivery, Pace};
 use crate::model::{Alert, Fingerprint, Timestamp};
@@ -33,6 +34,7 @@ pub(super) enum Kept {
     Group(Box<Group>),
     Delivery(Box<Delivery>),
     Silence(Box<Silence>),
+    Override(Box<StoredOverride>),
     Pace(Target, Box<Pace>),
     Flap(Fingerprint, Box<Flap>),
     RemindedUntil(Timestamp),
@@ -154,6 +156,14 @@ pub(super) fn silence_gone(id: &str) -> Record {
     record::<Silence>(RecordKind::Silence, id.as_bytes().to_vec(), None)
 }
 
+pub(super) fn exception(stored: &StoredOverride) -> Record {
+    record(RecordKind::Override, stored.exception.id.as_bytes().to_vec(), Some(stored))
+}
+
+pub(super) fn exception_gone(id: &str) -> Record {
+    record::<StoredOverride>(RecordKind::Override, id.as_bytes().to_vec(), None)
+}
+
 fn pace_key((receiver, integration): &Target) -> Vec<u8> {
     let receiver = &Sha256::digest(receiver.as_bytes())[..16];
     [&[PACE][..], receiver, &integration.to_be_bytes()].concat()
@@ -204,6 +214,7 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),
+        (RecordKind::Override, _) => Ok(Kept::Override(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, REMINDED_UNTIL) => Ok(Kept::RemindedUntil(read(record.kind, value)?)),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
         (RecordKind::Noise, [PACE, ..]) => {

@@ -11,6 +11,8 @@ pub enum RecordKind {
     Outbox,
     /// A silence.
     Silence,
+    /// An exception from schedules that somebody set.
+    Override,
     /// Noise control: when receivers were told, alerts that flap, reminders.
     Noise,
     /// Something that happened.
@@ -21,11 +23,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 7] = [
+    pub const ALL: [RecordKind; 8] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
+        RecordKind::Override,
         RecordKind::Noise,
         RecordKind::Event,
         RecordKind::Meta,
@@ -38,6 +41,7 @@ impl RecordKind {
             RecordKind::Group => "group/",
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
+            RecordKind::Override => "override/",
             RecordKind::Noise => "noise/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",

@@ -31,6 +31,7 @@ impl Engine {
             .flat_map(|(group, of)| of.rules.iter().enumerate().map(move |(index, rule)| (rule.id(), (group, index))))
             .collect();
         self.plan = plan;
+        self.refresh_oncall();
         self.health.retain(|id, _| self.rules.contains_key(id));
         let gone: Vec<RuleId> = self.states.keys().filter(|id| self.alerting_rule(**id).is_none()).copied().collect();
         for id in gone {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::external::Book;
 use super::keep::{self, KeepError, Kept};
+use super::overrides::Overrides;
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Pace, Receiver};
 use crate::escalate::Incidents;
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp, TraceId};
+use crate::oncall::OncallPlan;
 use crate::route::{Flaps, Groups, RouteTree, Target, Told};
 use crate::rule::{ActiveAlert, AlertState, AlertingRule, Counts, Rule, RuleId, RuleState, alert_series};
 
@@ -36,6 +38,10 @@ pub struct Engine {
     pub(super) unkept_paces: BTreeSet<Target>,
     /// The alerts that changed not long ago.
     pub(super) flaps: Flaps,
+    /// The exceptions from schedules that people set.
+    pub(super) overrides: Overrides,
+    /// The schedules with all exceptions.
+    pub(super) oncall: Arc<OncallPlan>,
     pub(super) incidents: Incidents,
     /// Silences that end until then were reminded of.
     pub(super) reminded_until: Timestamp,
@@ -93,6 +99,8 @@ impl Engine {
             paces: BTreeMap::new(),
             unkept_paces: BTreeSet::new(),
             flaps: Flaps::default(),
+            overrides: Overrides::default(),
+            oncall: Arc::clone(&plan.oncall),
             incidents: Incidents::default(),
             reminded_until: Timestamp::MIN,
             latest: now,
@@ -112,6 +120,7 @@ impl Engine {
                 }
                 Ok(Kept::Delivery(delivery)) => engine.outbox.restore(*delivery),
                 Ok(Kept::Silence(silence)) => engine.groups.put_silence(*silence),
+                Ok(Kept::Override(stored)) => engine.overrides.put(*stored),
                 Ok(Kept::Pace(target, pace)) => drop(engine.paces.insert(target, *pace)),
                 Ok(Kept::Flap(alert, flap)) => engine.flaps.put(alert, *flap),
                 Ok(Kept::RemindedUntil(until)) => engine.reminded_until = until,
@@ -185,6 +194,8 @@ impl Engine {
             Input::Attempted { number, outcome } => self.take_attempt(number, outcome, call),
             Input::SetSilence { draft, new_id } => self.set_silence(&draft, &new_id, call),
             Input::ExpireSilence { id } => self.expire_silence(&id, call),
+            Input::SetOverrides(overrides) => self.set_overrides(overrides, call),
+            Input::RemoveOverride { id } => self.remove_override(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
             Input::Answer(_) => {}
             Input::NewPlan(plan) => self.take_plan(plan, call),
@@ -209,7 +220,7 @@ impl Engine {
     /// When [`Input::Tick`] is due, if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let noise = [self.next_storm_look(), self.flaps.next_due(), self.next_reminder()];
-        let due = [self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
+        let due = [self.overrides.next_due(), self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
         due.into_iter().chain(noise).flatten().min()
     }
 

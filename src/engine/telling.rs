@@ -21,6 +21,7 @@ impl Engine {
     pub(super) fn run_due(&mut self, call: &mut Call<'_>) {
         self.run_flaps(call);
         self.run_silences(call);
+        self.forget_overrides(call);
         self.run_reminders(call);
         self.run_storms(call);
         // A group that has nothing to tell makes room for another.

@@ -1,9 +1,11 @@
 //! Schedules: who is on call at a moment, and over any span. Pure functions of the configuration, the overrides and the time.
 
+mod draft;
 mod ical;
 mod layer;
 mod overrides;
 mod plan;
+mod question;
 mod report;
 mod restriction;
 mod rotation;
@@ -13,10 +15,12 @@ mod wall;
 #[cfg(test)]
 mod brute_force;
 
+pub use draft::{OVERRIDE_BYTES_MAX, OverrideDraft, OverrideError, SwapDraft};
 pub use ical::calendar;
 pub use layer::Layer;
-pub use overrides::{Override, OverrideChange};
+pub use overrides::{Override, OverrideChange, OverrideState};
 pub use plan::{Duty, OncallPlan, User};
+pub use question::{FinalSchedule, NameError, QuestionError, SPAN_DAYS, SPAN_DAYS_MAX, Span, calendar_span};
 pub use report::{Gap, PersonLoad, ScheduleReport};
 pub use restriction::{DayTime, Restriction};
 pub use rotation::{Every, HANDOFFS_MAX, Rotation};

@@ -1,5 +1,7 @@
 //! Exceptions from a schedule: somebody takes a shift, swaps it, is on vacation.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
@@ -51,7 +53,72 @@ pub enum OverrideChange {
     },
 }
 
+impl OverrideChange {
+    /// For whom something is different: by their clock times count that name no schedule.
+    pub fn user(&self) -> &str {
+        match self {
+            OverrideChange::Add { user }
+            | OverrideChange::Remove { user }
+            | OverrideChange::Replace { user, .. }
+            | OverrideChange::Absent { user } => user,
+        }
+    }
+
+    /// Everybody whom it names.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        let by = match self {
+            OverrideChange::Replace { by, .. } => Some(by.as_str()),
+            _ => None,
+        };
+        std::iter::once(self.user()).chain(by)
+    }
+}
+
+impl fmt::Display for OverrideChange {
+    /// `cy instead of ada`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OverrideChange::Add { user } => write!(f, "{user} too"),
+            OverrideChange::Remove { user } => write!(f, "without {user}"),
+            OverrideChange::Replace { user, by } => write!(f, "{by} instead of {user}"),
+            OverrideChange::Absent { user } => write!(f, "{user} is absent"),
+        }
+    }
+}
+
+/// Where an override stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverrideState {
+    /// It has begun.
+    Active,
+    /// It has not begun.
+    Pending,
+    /// It is over.
+    Expired,
+}
+
+impl OverrideState {
+    /// `active`, `pending` or `expired`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OverrideState::Active => "active",
+            OverrideState::Pending => "pending",
+            OverrideState::Expired => "expired",
+        }
+    }
+}
+
 impl Override {
+    /// Where it stands at `now`.
+    pub fn state(&self, now: Timestamp) -> OverrideState {
+        match (self.until <= now, self.from <= now) {
+            (true, _) => OverrideState::Expired,
+            (false, true) => OverrideState::Active,
+            (false, false) => OverrideState::Pending,
+        }
+    }
+
     /// Whether it counts for `schedule` at `at`.
     pub(super) fn counts(&self, schedule: &str, at: Timestamp) -> bool {
         self.concerns(schedule) && self.from <= at && at < self.until

@@ -1,10 +1,11 @@
 //! What the configuration says of people and schedules.
 
+use hashbrown::HashSet;
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Override, Schedule};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, from_rfc3339};
 
 /// Somebody who can be on call.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub struct OncallPlan {
 }
 
 /// Who is on call by one schedule, until when, and who is next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duty {
     /// The schedule.
     pub schedule: String,
@@ -38,7 +39,7 @@ pub struct Duty {
     /// Who is on call; nobody in a gap.
     pub on_call: Vec<String>,
     /// When that changes; `None` if it does not within two years.
-    #[serde(serialize_with = "rfc3339_or_none")]
+    #[serde(serialize_with = "rfc3339_or_none", deserialize_with = "from_rfc3339_or_none")]
     pub until: Option<Timestamp>,
     /// Who is on call next, after a gap if there is one; nobody if nobody is within two years.
     pub next: Vec<String>,
@@ -51,6 +52,12 @@ fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) 
     }
 }
 
+fn from_rfc3339_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    struct Told(#[serde(deserialize_with = "from_rfc3339")] Timestamp);
+    Ok(Option::<Told>::deserialize(deserializer)?.map(|Told(at)| at))
+}
+
 impl OncallPlan {
     /// Who is on call by `schedule` at `at`.
     pub fn duty(&self, schedule: &Schedule, at: Timestamp) -> Duty {
@@ -58,7 +65,7 @@ impl OncallPlan {
         let following = usize::from(!on_call.is_empty());
         Duty {
             schedule: schedule.name.clone(),
-            time_zone: schedule.zone.iana_name().unwrap_or("UTC").to_owned(),
+            time_zone: schedule.zone_name(),
             until: schedule.next_change(at, &self.overrides),
             next: schedule.on_call_next(at, following, &self.overrides).unwrap_or_default(),
             on_call,
@@ -68,6 +75,19 @@ impl OncallPlan {
     /// Who is on call at `at`, by each schedule.
     pub fn duties(&self, at: Timestamp) -> Vec<Duty> {
         self.schedules.iter().map(|schedule| self.duty(schedule, at)).collect()
+    }
+
+    /// The same with `more` exceptions behind its own; those take no part whose users or schedule are not known here.
+    pub fn with_overrides<'a>(&self, more: impl IntoIterator<Item = &'a Override>) -> OncallPlan {
+        let users: HashSet<&str> = self.users.iter().map(|user| user.name.as_str()).collect();
+        let schedules: HashSet<&str> = self.schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+        let is_known = |other: &&Override| {
+            other.schedule.as_deref().is_none_or(|name| schedules.contains(name))
+                && other.change.users().all(|user| users.contains(user))
+        };
+        let mut overrides = self.overrides.clone();
+        overrides.extend(more.into_iter().filter(is_known).cloned());
+        OncallPlan { users: self.users.clone(), schedules: self.schedules.clone(), overrides }
     }
 
     /// The user `name`.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::layer::{Layer, Turn};
 use super::overrides::{Override, OverrideChange};
-use crate::model::{Timestamp, rfc3339};
+use crate::model::{Timestamp, from_rfc3339, rfc3339};
 
 /// How far ahead the next people on call are looked for.
 const AHEAD_MAX: Duration = Duration::from_secs(2 * 366 * 24 * 60 * 60);
@@ -27,19 +27,24 @@ pub struct Schedule {
 }
 
 /// A stretch in which the same people are on call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shift {
     /// Its beginning.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
     pub from: Timestamp,
     /// Its end.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
     pub until: Timestamp,
     /// Who is on call, in the order of the layers; nobody in a gap.
     pub people: Vec<String>,
 }
 
 impl Schedule {
+    /// The name of its time zone.
+    pub fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").to_owned()
+    }
+
     /// Who is on call at `at`.
     pub fn on_call(&self, at: Timestamp, overrides: &[Override]) -> Vec<String> {
         let shifts = self.shifts(at, at + Duration::from_millis(1), overrides);
@@ -79,7 +84,8 @@ impl Schedule {
 
     /// The final schedule from `from` to `until`, gaps included, in order; neighbours differ.
     pub fn shifts(&self, from: Timestamp, until: Timestamp, overrides: &[Override]) -> Vec<Shift> {
-        let concerning: Vec<&Override> = overrides.iter().filter(|other| other.concerns(&self.name)).collect();
+        let concerns = |other: &&Override| other.concerns(&self.name) && other.from < until && other.until > from;
+        let concerning: Vec<&Override> = overrides.iter().filter(concerns).collect();
         let turns: Vec<Vec<Turn>> = self.layers.iter().map(|layer| layer.turns(&self.zone, from, until)).collect();
         let mut bounds: BTreeSet<Timestamp> = BTreeSet::from([from, until]);
         bounds.extend(turns.iter().flatten().flat_map(|turn| [turn.from, turn.until]));

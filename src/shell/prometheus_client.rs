@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::deliver::HttpConfig;
 
@@ -134,32 +135,62 @@ impl PrometheusClient {
         path: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Answered<T>, AskError> {
-        let url = format!("{}{path}", self.address);
+        let url = self.url(path);
         let request = match parameters {
             [] => self.client.request(Method::GET, &url),
             _ => self.client.request(Method::POST, &url).form(parameters),
         };
-        self.answered(url, request).await
+        let (status, body) = self.exchange(&url, request).await?;
+        understood(url, status, &body)
     }
 
-    /// The answer to `body`, posted to `path` as JSON.
+    /// Asks for a change; `body` is its content type and what it says.
     ///
     /// # Errors
     ///
     /// All but [`AskError::Address`].
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answered<T>, AskError> {
-        let url = format!("{}{path}", self.address);
-        let request = self.client.request(Method::POST, &url).json(body);
-        self.answered(url, request).await
+    pub async fn tell<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Result<Answered<T>, AskError> {
+        let url = self.url(path);
+        let request = self.client.request(method, &url);
+        let request = match body {
+            Some((content_type, body)) => request.header(CONTENT_TYPE, content_type).body(body),
+            None => request,
+        };
+        let (status, body) = self.exchange(&url, request).await?;
+        understood(url, status, &body)
     }
 
-    async fn answered<T: DeserializeOwned>(
-        &self,
-        url: String,
-        request: RequestBuilder,
-    ) -> Result<Answered<T>, AskError> {
+    /// The answer of `path` as text, for what is no JSON.
+    ///
+    /// # Errors
+    ///
+    /// All but [`AskError::Address`].
+    pub async fn text(&self, path: &str) -> Result<String, AskError> {
+        let url = self.url(path);
+        let (status, body) = self.exchange(&url, self.client.request(Method::GET, &url)).await?;
+        match status.is_success() {
+            true => Ok(String::from_utf8_lossy(&body).into_owned()),
+            false => Err(understood::<IgnoredAny>(url.clone(), status, &body).err().unwrap_or(AskError::Foreign {
+                url,
+                status,
+                excerpt: String::new(),
+            })),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    /// The status and the body of an answer.
+    async fn exchange(&self, url: &str, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), AskError> {
         let unreachable = |error: reqwest::Error| AskError::Unreachable {
-            url: url.clone(),
+            url: url.to_owned(),
             is_connection: error.is_connect(),
             reason: describe(error),
         };
@@ -172,11 +203,11 @@ impl PrometheusClient {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > self.answer_bytes_max {
-                return Err(AskError::TooLarge { url, bytes_max: self.answer_bytes_max });
+                return Err(AskError::TooLarge { url: url.to_owned(), bytes_max: self.answer_bytes_max });
             }
             body.extend_from_slice(&chunk);
         }
-        understood(url, status, &body)
+        Ok((status, body))
     }
 }
 

@@ -141,6 +141,10 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
             ("more", format!("alerts, not kept one by one: {}", counts.join(", ")))
         }
         EventKind::Silence { id, state, matchers, .. } => ("silence", format!("{id} {}: {matchers}", state.as_str())),
+        EventKind::Override { id, fate, schedule, change, from, until, .. } => {
+            let schedule = schedule.as_deref().unwrap_or("all schedules");
+            ("override", format!("{id} {}: {schedule}: {change} from {from} until {until}", fate.as_str()))
+        }
         EventKind::Queued(notice) => ("notify", told(notice)),
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
         EventKind::Abandoned { notice, error } => ("failed", format!("{}: {error}", told(notice))),

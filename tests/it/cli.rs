@@ -413,12 +413,12 @@ fn who_is_on_call() {
         json.contains("\"on_call\": [\n      \"cy\"\n    ]") && json.contains("\"until\": \"2026-07-24T23:00:00Z\""),
         "{json}"
     );
-    let calendar = oncall("--ical --user dee --at 2026-07-21");
+    let calendar = oncall("--ical --person dee --at 2026-07-21");
     assert!(calendar.contains("DTSTART:20260724T230000Z\n") && calendar.contains("Dee Dee Sharp"), "{calendar}");
-    assert!(oncall("--user ada --at 2026-07-21T20:00:00Z").contains("ada is not on call"));
+    assert!(oncall("--person ada --at 2026-07-21T20:00:00Z").contains("ada is not on call"));
     for (arguments, part) in [
         ("primry", "did you mean `primary`?"),
-        ("--user adda", "did you mean `ada`?"),
+        ("--person adda", "did you mean `ada`?"),
         ("--schedule --from 2026-02-01 --until 2026-01-01", "before it begins"),
         ("--report --from 2026-02-01 --until 2126-01-01", "longer than 3660 days"),
         ("--at noon", "no time; write"),

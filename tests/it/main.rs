@@ -11,6 +11,7 @@ mod language;
 #[cfg(feature = "shell")]
 mod lint;
 mod noise;
+mod overrides;
 mod promql;
 #[cfg(feature = "shell")]
 mod query;

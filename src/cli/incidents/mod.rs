@@ -3,20 +3,19 @@
 mod show;
 mod table;
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::connection::{Service, wait_for};
+use super::connection::{Running, ServiceError, with_query};
 use super::query::columns;
-use crate::model::{Timestamp, format_duration, push_percent_encoded};
+use crate::model::{Timestamp, format_duration};
 use crate::shell::clock::Clock;
 use crate::shell::http::{IncidentDetail, IncidentSummary, Standing};
-use crate::shell::prometheus_client::AskError;
 
 /// The exit code where the service refuses or cannot be asked.
 const FAILED: u8 = 1;
@@ -67,7 +66,7 @@ struct Listing {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    service: Box<Service>,
+    running: Box<Running>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,7 +86,7 @@ struct Showing {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    service: Box<Service>,
+    running: Box<Running>,
 }
 
 #[derive(Deserialize)]
@@ -102,27 +101,24 @@ pub(super) fn run(args: IncidentsArgs, clock: &Clock) -> anyhow::Result<ExitCode
         Some(Verb::List(listing)) => list(&listing, clock),
         None => list(&args.listing, clock),
     };
-    match text? {
+    match text {
         Ok(text) => io::stdout().lock().write_all(text.as_bytes())?,
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return failed(error),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what went wrong that is no fault of the call.
-pub(super) fn failed(error: &AskError) -> ExitCode {
-    match error {
-        AskError::Refused { text, .. } => eprintln!("error: {text}"),
-        other => eprintln!("error: {other}"),
+/// Says what went wrong; where the call is not at fault the exit code is 1.
+pub(super) fn failed(error: ServiceError) -> anyhow::Result<ExitCode> {
+    if let ServiceError::Call(error) = error {
+        return Err(error);
     }
-    ExitCode::from(FAILED)
+    eprintln!("error: {error}");
+    Ok(ExitCode::from(FAILED))
 }
 
-fn list(listing: &Listing, clock: &Clock) -> anyhow::Result<Result<String, AskError>> {
-    let mut incidents = match wait_for(listing.ask())?? {
-        Ok(incidents) => incidents,
-        Err(error) => return Ok(Err(error)),
-    };
+fn list(listing: &Listing, clock: &Clock) -> Result<String, ServiceError> {
+    let mut incidents = listing.ask()?;
     incidents.sort_by_key(|incident| {
         let place = match incident.standing {
             Standing::Open => 0,
@@ -130,34 +126,32 @@ fn list(listing: &Listing, clock: &Clock) -> anyhow::Result<Result<String, AskEr
             Standing::Snoozed { .. } => 2,
             Standing::Closed { .. } => 3,
         };
-        (place, std::cmp::Reverse(incident.priority.score), std::cmp::Reverse(incident.number))
+        (place, Reverse(incident.priority.score), Reverse(incident.number))
     });
-    Ok(Ok(match listing.json {
-        true => format!("{}\n", serde_json::to_string_pretty(&incidents)?),
+    Ok(match listing.json {
+        true => json(&incidents)?,
         false => table::table(&incidents, clock.now(), columns().unwrap_or(COLUMNS)),
-    }))
+    })
+}
+
+fn json(data: &impl Serialize) -> anyhow::Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(data)?))
 }
 
 impl Listing {
     /// The incidents, the latest first.
-    async fn ask(&self) -> anyhow::Result<Result<Vec<IncidentSummary>, AskError>> {
-        let client = self.service.client().await?;
+    fn ask(&self) -> Result<Vec<IncidentSummary>, ServiceError> {
         let mut incidents: Vec<IncidentSummary> = Vec::new();
         let mut before = None;
         loop {
             let limit = self.limit.saturating_sub(incidents.len()).min(PAGE);
-            let page = match client.ask::<Page>(&self.path(limit, before), &[]).await {
-                Ok(answered) => answered.data,
-                Err(error) => return Ok(Err(error)),
-            };
-            let Some(page) = page else { break };
+            let page: Page = self.running.service().get(&self.path(limit, before))?;
             incidents.extend(page.incidents);
             before = page.next;
             if before.is_none() || incidents.len() >= self.limit {
-                break;
+                return Ok(incidents);
             }
         }
-        Ok(Ok(incidents))
     }
 
     fn path(&self, limit: usize, before: Option<u64>) -> String {
@@ -167,37 +161,20 @@ impl Listing {
             (false, []) => ["open", "acknowledged", "snoozed"].map(str::to_owned).to_vec(),
             (false, states) => states.iter().filter_map(name).collect(),
         };
-        let mut path = format!("/api/v1/incidents?limit={limit}");
-        for (name, values) in
-            [("state", &states), ("policy", &self.policy), ("severity", &self.severity), ("user", &self.who)]
-        {
-            for value in values {
-                path.push_str(&format!("&{name}="));
-                push_percent_encoded(value, &mut path);
-            }
-        }
-        if let Some(before) = before {
-            path.push_str(&format!("&before={before}"));
-        }
-        path
+        let (limit, before) = (limit.to_string(), before.map(|before| before.to_string()));
+        let lists = [("state", &states), ("policy", &self.policy), ("severity", &self.severity), ("user", &self.who)];
+        let lists = lists.into_iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())));
+        let before = before.iter().map(|before| ("before", before.as_str()));
+        with_query("/api/v1/incidents", [("limit", limit.as_str())].into_iter().chain(before).chain(lists))
     }
 }
 
-fn show(showing: &Showing, clock: &Clock) -> anyhow::Result<Result<String, AskError>> {
-    let path = format!("/api/v1/incidents/{}", showing.number);
-    let asked: anyhow::Result<_> = wait_for(async {
-        let client = showing.service.client().await?;
-        Ok(client.ask::<IncidentDetail>(&path, &[]).await)
-    })?;
-    let detail = match asked? {
-        Ok(answered) => answered.data,
-        Err(error) => return Ok(Err(error)),
-    };
-    let detail = detail.context("the answer is empty")?;
-    Ok(Ok(match showing.json {
-        true => format!("{}\n", serde_json::to_string_pretty(&detail)?),
+fn show(showing: &Showing, clock: &Clock) -> Result<String, ServiceError> {
+    let detail: IncidentDetail = showing.running.service().get(&format!("/api/v1/incidents/{}", showing.number))?;
+    Ok(match showing.json {
+        true => json(&detail)?,
         false => show::text(&detail, clock.now()),
-    }))
+    })
 }
 
 /// A duration in at most two units: `12s`, `4m`, `1h2m`, `2d4h`.

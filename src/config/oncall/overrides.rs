@@ -34,7 +34,7 @@ fn one(fields: &mut Fields<'_>, users: &[User], schedules: &[Schedule], id: Stri
         fields.reader().error_hint("config/unknown-schedule", &span, message, hint);
     }
     let change = change(fields, users);
-    let person = change.as_ref().and_then(|change| users.iter().find(|user| user.name == concerned(change)));
+    let person = change.as_ref().and_then(|change| users.iter().find(|user| user.name == change.user()));
     let zone = match known {
         Some(schedule) => schedule.map(|schedule| &schedule.zone),
         None => person.map(|user| &user.zone),
@@ -51,15 +51,6 @@ fn one(fields: &mut Fields<'_>, users: &[User], schedules: &[Schedule], id: Stri
     let comment = fields.text_or("comment", "");
     let created_by = AUTHOR.to_owned();
     Some(Override { id, schedule, from: from?, until: until?, change: change?, created_by, comment })
-}
-
-fn concerned(change: &OverrideChange) -> &str {
-    match change {
-        OverrideChange::Add { user }
-        | OverrideChange::Remove { user }
-        | OverrideChange::Replace { user, .. }
-        | OverrideChange::Absent { user } => user,
-    }
 }
 
 fn change(fields: &mut Fields<'_>, users: &[User]) -> Option<OverrideChange> {

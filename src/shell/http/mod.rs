@@ -9,6 +9,7 @@ mod history;
 mod incidents;
 mod oncall;
 mod openapi;
+mod overrides;
 mod patient;
 mod query;
 mod receiver_test;
@@ -101,6 +102,11 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/oncall", get(oncall::oncall))
+        .route("/api/v1/oncall/shifts", get(oncall::shifts))
+        .route("/api/v1/oncall/users", get(oncall::users))
+        .route("/api/v1/oncall/users/{file}", get(oncall::user_calendar))
+        .route("/api/v1/oncall/{file}", get(oncall::schedule_calendar))
+        .merge(overrides::routes())
         .route("/api/v1/receivers/{name}/test", post(receiver_test::test))
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
@@ -118,7 +124,9 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
 async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
-         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history  /api/v1/oncall\n\
+         GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
+         GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
+         GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\
          GET  /api/v1/incidents  /api/v1/incidents/NUMBER  POST /api/v1/incidents/NUMBER/ACTION\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
@@ -159,15 +167,4 @@ async fn reload(State(app): State<App>, author: Author) -> Response {
         }
         Err(error @ ReloadError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
-}
-
-/// An error as the routes below `/api/v1` tell it.
-fn refused(status: StatusCode, error: &str) -> Response {
-    let kind = match status {
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::CONFLICT => "conflict",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-        _ => "bad_data",
-    };
-    (status, Json(json!({ "status": "error", "errorType": kind, "error": error }))).into_response()
 }

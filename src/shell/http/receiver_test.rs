@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
-use super::{App, Author, refused};
+use super::oncall::refused;
+use super::{App, Author};
 use crate::model::{AlertStatus, Labels};
 use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert, TrialOutcome};
 

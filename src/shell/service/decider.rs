@@ -1,5 +1,7 @@
 //! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
 
+mod overrides;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -13,7 +15,8 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, Record, RecordKind, RuleView,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, OverrideRefusal, Record, RecordKind,
+    RuleView,
 };
 use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
@@ -23,6 +26,7 @@ use crate::shell::clock::{Clock, Started};
 use crate::shell::history::{self, History};
 use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
 use crate::shell::telemetry::Metrics;
+pub(in crate::shell) use overrides::OverrideChanges;
 
 /// How many messages may wait for the engine.
 const QUEUE: usize = 4096;
@@ -51,6 +55,7 @@ enum Message {
     Read(Box<dyn FnOnce(&Engine) + Send>),
     History(u64, usize, Reply<Vec<Record>>),
     KeepHistory(HistoryLimits),
+    ChangeOverrides(OverrideChanges, Audit, Reply<Result<(), OverrideRefusal>>),
     SetSilence(Box<SilenceDraft>, String, Audit, Reply<Result<String, SilenceError>>),
     ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
     Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
@@ -372,6 +377,7 @@ impl Loop {
                 }
                 self.answers.push(Box::new(move || drop(answer.send(planned))));
             }
+            Message::ChangeOverrides(changes, audit, answer) => self.change_overrides(now, changes, audit, answer),
             Message::Answer(answer, audit, reply) => {
                 let planned = self.engine.plan_answer(now, &answer);
                 if planned.is_ok() {
@@ -557,6 +563,10 @@ fn log(event: &Event) {
         EventKind::More { alerts } => debug!(?alerts, "more alerts changed than the history keeps one by one"),
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
+        }
+        EventKind::Override { id, fate, schedule, change, from, until, created_by, comment } => {
+            let schedule = schedule.as_deref().unwrap_or("all");
+            info!(id, fate = fate.as_str(), schedule, %change, %from, %until, created_by, comment, "override");
         }
         EventKind::Audit(Audit { who, address, action, subject, reason }) => {
             let address = address.as_deref().unwrap_or_default();

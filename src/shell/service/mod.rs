@@ -16,6 +16,7 @@ mod status;
 mod swap;
 mod windows;
 
+pub(in crate::shell) use decider::OverrideChanges;
 pub use decider::{Decider, Stopping};
 pub use dispatch::Dispatch;
 pub use evaluator::{Evaluator, Progress};

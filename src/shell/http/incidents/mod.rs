@@ -21,7 +21,8 @@ use serde_json::json;
 
 use self::action::{Asked, AskedError, what_is_done, whose};
 use self::wanted::Wanted;
-use super::{App, Author, refused};
+use super::oncall::refused;
+use super::{App, Author};
 use crate::engine::{Audit, Engine};
 use crate::escalate::{Answer, AnswerError};
 
