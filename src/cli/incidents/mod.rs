@@ -228,7 +228,46 @@ mod tests {
         let (incident, plan) = (samples::incident(), samples::plan());
         let now = Timestamp::from_seconds(1230);
         let detail = IncidentDetail::new(&incident, now, &plan);
-        insta::assert_snapshot!(show::text(&detail, now), @"");
+        insta::assert_snapshot!(show::text(&detail, now), @r#"
+        Incident 7: Disk db
+        P1, priority 111 = 100 (P1) + 10 (2 services) + 1 (open for 10m)
+        open
+        opened 1970-01-01T00:10:00Z (10m ago), policy web
+        to be answered until 1970-01-01T00:25:00Z (in 4m)
+
+        Likely cause
+          Disk{service="db", severity="page"}  fires for 10m
+            no room
+            http://prometheus/graph
+
+        Symptoms
+          Slow{service="shop", severity="warning"}  fires for 8m
+            no room
+            http://prometheus/graph
+
+        Over
+          Gone  fired for 4m, over 7m ago
+            no room
+            http://prometheus/graph
+
+        Paged
+          ada (@ada/mail)  2 times, last 5m ago, 1 arrived
+            step 1 of 2, on call by primary
+
+        Steps
+          1 after 15m: schedule:primary, 2 times more every 5m
+        > 2 after 15m: user:bo, in business-hours, 2 times more every 5m
+          then user:boss
+
+        Ahead
+          1970-01-01T00:20:00Z  now    ada (@ada/phone): step 1 of 2, on call by primary
+          1970-01-01T00:25:00Z  in 4m  step 2 of 2, if it is business-hours then: user:bo
+
+        What happened
+          1970-01-01T00:10:00Z  opened
+          1970-01-01T00:10:00Z  paged ada (@ada/mail): step 1 of 2, on call by primary
+          1970-01-01T00:12:00Z  ada by link: snoozed until 1970-01-01T00:30:00Z
+        "#);
     }
 
     #[test]
@@ -252,7 +291,14 @@ mod tests {
             let text = table::table(&incidents, now, width);
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
         }
-        insta::assert_snapshot!(table::table(&incidents, now, 80), @"");
+        insta::assert_snapshot!(table::table(&incidents, now, 80), @r#"
+        #    sev  state    prio  age  what                         who, next
+        112  P1   open!    112   20m  DiskFull of the database t…  now: user:ada
+        111  P1   acked    112   20m  Disk db                      ada, times out in 54m
+        9    P1   snoozed  112   20m  Disk db                      bo [2J, over in 1d
+        8    P1   closed   111   20m  Disk db                      its alerts are over
+        open!: nobody has answered within the response time
+        "#);
         assert_eq!(table::table(&[], now, 80), "no incidents\n");
     }
 }

@@ -50,7 +50,7 @@ struct Listed {
 async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let wanted = match Wanted::read(query.as_deref()) {
         Ok(wanted) => wanted,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
     let now = app.clock.now();
     let read = app.decider.read(move |engine| {
@@ -63,7 +63,7 @@ async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     });
     match read.await {
         Ok(listed) => success(&listed),
-        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, error),
     }
 }
 
@@ -78,7 +78,7 @@ async fn one(State(app): State<App>, Path(number): Path<String>) -> Response {
     match read.await {
         Ok(Some(detail)) => success(&detail),
         Ok(None) => refusal(number, &AnswerError::Unknown(number)),
-        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, error),
     }
 }
 
@@ -104,12 +104,12 @@ async fn act(
     let action = match read.await {
         Ok(Ok(action)) => action,
         Ok(Err(error)) => return unasked(&error),
-        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     };
     match app.decider.answer(Answer { incident: number, action, who, once: None }, audit).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return refusal(number, &error),
-        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     }
     let after = move |engine: &Engine| {
         let incident = engine.incidents().get(number)?;
@@ -117,7 +117,7 @@ async fn act(
     };
     match app.decider.read(after).await {
         Ok(summary) => success(&summary),
-        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => refused(StatusCode::SERVICE_UNAVAILABLE, error),
     }
 }
 
@@ -142,7 +142,7 @@ fn read_number(text: &str) -> Option<u64> {
 }
 
 fn no_number(text: &str) -> Response {
-    refused(StatusCode::BAD_REQUEST, &format!("`{text}` is not the number of an incident"))
+    refused(StatusCode::BAD_REQUEST, format!("`{text}` is not the number of an incident"))
 }
 
 fn unasked(error: &AskedError) -> Response {
@@ -150,11 +150,11 @@ fn unasked(error: &AskedError) -> Response {
         AskedError::NoAction(_) => StatusCode::NOT_FOUND,
         _ => StatusCode::BAD_REQUEST,
     };
-    refused(status, &error.to_string())
+    refused(status, error)
 }
 
 fn refusal(number: u64, error: &AnswerError) -> Response {
-    refused(status_of(number, error), &error.to_string())
+    refused(status_of(number, error), error)
 }
 
 fn status_of(number: u64, error: &AnswerError) -> StatusCode {
