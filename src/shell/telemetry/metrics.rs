@@ -1,8 +1,6 @@
 //! Everything that Watchbell counts and measures of itself; `docs/reference/metrics.md` lists it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -14,12 +12,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::incidents::IncidentMetrics;
 use super::process::ProcessCollector;
 use super::render::Exposition;
 use crate::model::Timestamp;
 use crate::shell::ingest::Stored;
 
-type Seconds = Gauge<f64, AtomicU64>;
+pub(super) type Seconds = Gauge<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// From half a millisecond to a minute.
@@ -66,23 +65,6 @@ struct FailureLabels {
     class: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
-struct IncidentLabels {
-    state: &'static str,
-    severity: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PageLabels {
-    policy: String,
-    why: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PolicyLabel {
-    policy: String,
-}
-
 /// How an attempt at a notification ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptClass {
@@ -120,13 +102,7 @@ pub struct Metrics {
     notification_failures: Family<FailureLabels, Counter>,
     notification_attempt_duration: Histograms<ChannelLabel>,
     outbox_notifications: Gauge,
-    incidents: Family<IncidentLabels, Gauge>,
-    /// Those of `incidents` that show.
-    incident_labels: Mutex<BTreeSet<IncidentLabels>>,
-    pages: Family<PageLabels, Counter>,
-    overdue_steps: Family<PolicyLabel, Counter>,
-    response_times_missed: Family<PolicyLabel, Counter>,
-    incidents_next_due: Seconds,
+    incidents: IncidentMetrics,
     store_flush_duration: Histogram,
     store_size: Gauge,
     journal_written: Counter,
@@ -165,12 +141,7 @@ impl Metrics {
             notification_failures: Family::default(),
             notification_attempt_duration: Family::new_with_constructor(seconds_histogram),
             outbox_notifications: Gauge::default(),
-            incidents: Family::default(),
-            incident_labels: Mutex::default(),
-            pages: Family::default(),
-            overdue_steps: Family::default(),
-            response_times_missed: Family::default(),
-            incidents_next_due: Seconds::default(),
+            incidents: IncidentMetrics::default(),
             store_flush_duration: seconds_histogram(),
             store_size: Gauge::default(),
             journal_written: Counter::default(),
@@ -184,7 +155,7 @@ impl Metrics {
         metrics.registry.register_collector(Box::new(ProcessCollector { started_at }));
         metrics.register_data_plane();
         metrics.register_decisions();
-        metrics.register_incidents();
+        metrics.incidents.register(metrics.registry.sub_registry_with_prefix("watchbell"));
         metrics.register_storage();
         for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake"] {
             metrics.http_refusals.get_or_create(&RefusalLabel { reason }).inc_by(0);
@@ -239,21 +210,6 @@ impl Metrics {
         registry.register_with_unit("notification_attempt_duration", help, Unit::Seconds, duration);
         let help = "Notifications that wait for delivery";
         registry.register("outbox_notifications", help, self.outbox_notifications.clone());
-    }
-
-    fn register_incidents(&mut self) {
-        let registry = self.registry.sub_registry_with_prefix("watchbell");
-        let help = "Incidents by state and severity; closed ones as long as they are kept";
-        registry.register("incidents", help, self.incidents.clone());
-        let help = "Pages that were decided, by the policy of the incident and the reason";
-        registry.register("pages", help, self.pages.clone());
-        let help = "Steps of policies that came much later than they were due";
-        registry.register("escalation_steps_overdue", help, self.overdue_steps.clone());
-        let help = "Incidents that nobody answered within the response time of their severity";
-        registry.register("incident_response_times_missed", help, self.response_times_missed.clone());
-        let help = "When something about an incident is due next, in seconds since 1970, 0 if nothing is; long past is overdue";
-        let at = self.incidents_next_due.clone();
-        registry.register_with_unit("incidents_next_due_timestamp", help, Unit::Seconds, at);
     }
 
     fn register_storage(&mut self) {
@@ -372,39 +328,9 @@ impl Metrics {
         self.outbox_notifications.set(gauge(notifications as u64));
     }
 
-    /// How many incidents there are by state and severity; those that are not named are none.
-    pub fn set_incidents(&self, counts: &BTreeMap<(&'static str, &str), usize>) {
-        let labels =
-            |(state, severity): &(&'static str, &str)| IncidentLabels { state, severity: (*severity).to_owned() };
-        let mut known = self.incident_labels.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh: BTreeSet<IncidentLabels> = counts.keys().map(labels).collect();
-        for gone in known.difference(&fresh) {
-            self.incidents.remove(gone);
-        }
-        *known = fresh;
-        for (key, count) in counts {
-            self.incidents.get_or_create(&labels(key)).set(gauge(*count as u64));
-        }
-    }
-
-    /// Somebody is paged by `policy`.
-    pub fn paged(&self, policy: &str, why: &'static str) {
-        self.pages.get_or_create(&PageLabels { policy: policy.to_owned(), why }).inc();
-    }
-
-    /// A step of `policy` came much later than it was due.
-    pub fn step_overdue(&self, policy: &str) {
-        self.overdue_steps.get_or_create(&PolicyLabel { policy: policy.to_owned() }).inc();
-    }
-
-    /// Nobody answered an incident of `policy` in time.
-    pub fn response_time_missed(&self, policy: &str) {
-        self.response_times_missed.get_or_create(&PolicyLabel { policy: policy.to_owned() }).inc();
-    }
-
-    /// When something about an incident is due next.
-    pub fn set_incidents_next_due(&self, at: Option<Timestamp>) {
-        self.incidents_next_due.set(at.map_or(0.0, Timestamp::seconds_f64));
+    /// What is counted of incidents.
+    pub fn incidents(&self) -> &IncidentMetrics {
+        &self.incidents
     }
 
     /// Changes of the state are durable.
@@ -452,7 +378,7 @@ impl Metrics {
     }
 }
 
-fn gauge(value: u64) -> i64 {
+pub(super) fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -477,12 +403,6 @@ mod tests {
             metrics.notification_attempted("webhook", class, took);
         }
         metrics.set_outbox(3);
-        metrics.set_incidents(&BTreeMap::from([(("open", "P1"), 1), (("closed", "P1"), 4)]));
-        metrics.set_incidents(&BTreeMap::from([(("open", "P1"), 2), (("snoozed", "P2"), 0)]));
-        metrics.paged("web", "step");
-        metrics.step_overdue("web");
-        metrics.response_time_missed("web");
-        metrics.set_incidents_next_due(Some(Timestamp::from_seconds(1_700_000_100)));
         metrics.store_flushed(took);
         metrics.set_store_size(4096);
         metrics.journal_synced(512, took);
@@ -505,15 +425,11 @@ mod tests {
             r#"watchbell_notification_failures_total{channel="webhook",class="retry"} 1"#,
             r#"watchbell_config_reloads_total{result="failure"} 0"#,
             "watchbell_config_last_reload_success_timestamp_seconds 1700000001.0",
-            r#"watchbell_incidents{state="open",severity="P1"} 2"#,
-            r#"watchbell_pages_total{policy="web",why="step"} 1"#,
-            "watchbell_incidents_next_due_timestamp_seconds 1700000100.0",
             "watchbell_journal_written_bytes_total 512",
             "process_start_time_seconds 1700000000.0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        assert!(!text.contains(r#"state="closed""#), "{text}");
     }
 
     /// The table of the reference is this text; `WATCHBELL_BLESS=1 cargo test metrics` writes it anew.

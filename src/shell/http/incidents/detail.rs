@@ -156,7 +156,7 @@ fn alerts(incident: &Incident, now: Timestamp, plan: &EscalationPlan) -> Vec<Inc
         severity: plan.severities.level(plan.severities.rank(&alert.labels)).name.clone(),
         starts_at: Rfc3339(alert.starts_at),
         ended_at: alert.ends_at.filter(|_| alert.status(now) == AlertStatus::Resolved).map(Rfc3339),
-        generator_url: alert.generator_url.clone(),
+        generator_url: alert.generator_url.to_string(),
     };
     let ranked = incident.by_likelihood(now, plan);
     let mut alerts: Vec<IncidentAlert> = Vec::with_capacity(incident.alerts.len());

@@ -7,8 +7,6 @@ use crate::model::nearest;
 const INCIDENTS_DEFAULT: usize = 100;
 /// How many incidents an answer has at the most.
 const INCIDENTS_MAX: usize = 1_000;
-/// The states by their names.
-const STATES: [&str; 4] = ["open", "acknowledged", "snoozed", "closed"];
 
 /// Which incidents are asked for; an empty list takes all.
 #[derive(Debug)]
@@ -49,10 +47,10 @@ impl Wanted {
                 _ => return Err(format!("there is no parameter `{name}`")),
             }
         }
-        match wanted.states.iter().find(|state| !STATES.contains(&state.as_str())) {
+        match wanted.states.iter().find(|state| !IncidentState::NAMES.contains(&state.as_str())) {
             Some(state) => {
-                let near = nearest(state, STATES).map(|near| format!("; did you mean `{near}`?"));
-                let hint = near.unwrap_or_else(|| format!("; there are {}", STATES.join(", ")));
+                let near = nearest(state, IncidentState::NAMES).map(|near| format!("; did you mean `{near}`?"));
+                let hint = near.unwrap_or_else(|| format!("; there are {}", IncidentState::NAMES.join(", ")));
                 Err(format!("there is no state `{state}`{hint}"))
             }
             None => Ok(wanted),
