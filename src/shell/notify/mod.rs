@@ -65,6 +65,7 @@ pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
 pub(crate) use text::escape_html;
+pub(crate) use text::{cut, one_line};
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 

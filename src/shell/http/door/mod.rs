@@ -364,7 +364,7 @@ impl Door {
             None => self.verify(rules, &credentials, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), now).await?,
         };
         match known {
-            Some(Login { name, roles }) => Ok(Actor { name, roles, address }),
+            Some(Login { name, roles, is_user }) => Ok(Actor { name, roles, address, is_user }),
             None => {
                 let user = match &credentials {
                     Credentials::Basic(name, _) if logins.has_user(name) => name,
