@@ -104,7 +104,7 @@ impl Notification {
                 annotations: alert.annotations.clone(),
                 starts_at: alert.starts_at,
                 ends_at: alert.ends_at.filter(|end| *end <= self.decided_at),
-                generator_url: alert.generator_url.clone(),
+                generator_url: alert.generator_url.to_string(),
                 fingerprint: alert.fingerprint().to_string(),
             })
             .collect();

@@ -32,7 +32,9 @@ pub use histogram::{
     PROGRESSION_BUCKETS_MAX, PROGRESSION_LENGTH_MAX, Progress, QuantileRemark, SampleValue, StartTime,
     classic_to_native, parse_notation, progression, read_notation,
 };
-pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
+pub use labels::{
+    ALERT_NAME, Fingerprint, Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_label_name, is_metric_name,
+};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use percent::push_percent_encoded;

@@ -40,7 +40,7 @@ pub(super) fn render<'a>(
             _ => (now + config.expire_after).to_string(),
         },
         // One that is no address would be refused, and the alerts beside it.
-        generator_url: Some(alert.generator_url.as_str()).filter(|url| Url::parse(url).is_ok()).unwrap_or_default(),
+        generator_url: Some(&*alert.generator_url).filter(|url| Url::parse(url).is_ok()).unwrap_or_default(),
     };
     notification.alerts.iter().map(posted).collect()
 }
