@@ -5,6 +5,7 @@ mod chat_receivers;
 mod conformance;
 mod escalation;
 mod heartbeats;
+mod escalation_errors;
 mod hostile;
 mod http;
 mod incidents;
