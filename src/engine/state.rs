@@ -218,6 +218,8 @@ impl Engine {
         self.latest = now;
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
+        self.incidents.shorten_waits(now);
+        self.await_handovers(now);
         self.flaps.shorten_waits(now);
         self.shorten_reminders(now);
         self.paces.values_mut().for_each(|pace| pace.shorten_waits(now));
