@@ -52,6 +52,8 @@ mod chat_payload_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod incident_note_tests;
+#[cfg(test)]
 mod incident_tests;
 
 use std::fmt;
