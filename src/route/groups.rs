@@ -1,6 +1,7 @@
 //! Aggregation groups: alerts that share their notifications, when each is flushed, and who is told what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 const ENDED_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 /// The distance of flushes of a group whose route is no more.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How much longer a group's key is than the text in it, or less.
+const KEY_ROOM: usize = 32;
 /// The shortest distance of flushes, so that time goes on whatever the configuration says.
 const GROUP_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
@@ -179,7 +182,7 @@ impl Groups {
         let mut touched = Vec::new();
         for found in tree.matching(&alert.labels) {
             let labels = found.route.group_labels(&alert.labels);
-            let key = format!("{}:{labels}", found.key);
+            let key = group_key(found.key, &labels);
             match self.groups.get_mut(&key) {
                 Some(group) if firing || group.told_firing(fingerprint) => {
                     group.members.insert(fingerprint);
@@ -369,7 +372,7 @@ impl Groups {
     fn is_held(&self, tree: &RouteTree, alert: &Alert) -> bool {
         let fingerprint = alert.fingerprint();
         let routed = tree.matching(&alert.labels).into_iter().any(|found| {
-            let key = format!("{}:{}", found.key, found.route.group_labels(&alert.labels));
+            let key = group_key(found.key, &found.route.group_labels(&alert.labels));
             self.groups.get(&key).is_some_and(|group| group.members.contains(&fingerprint))
         });
         let departed = |key: &String| self.groups.get(key).is_some_and(|group| group.departed.contains(&fingerprint));
@@ -434,6 +437,14 @@ pub struct Forgotten {
 /// The distance of a group's flushes.
 pub(super) fn group_interval(route: Option<&Route>) -> Duration {
     route.map_or(ORPHAN_INTERVAL, |route| route.group_interval).max(GROUP_INTERVAL_MIN)
+}
+
+/// The key of the group with these labels at a route.
+fn group_key(route_key: &str, labels: &Labels) -> String {
+    let mut key = String::with_capacity(route_key.len() + 2 * labels.bytes() + KEY_ROOM);
+    // Writing to a text does not fail.
+    let _ = write!(key, "{route_key}:{labels}");
+    key
 }
 
 fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labels: Labels, alert: &Alert) -> Group {
