@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use super::flush::{Decision, Flush, Gathered};
 use super::group::{Group, Integrated, Ledger, Target};
 use super::inhibit::{InhibitRule, Inhibition};
@@ -40,7 +42,7 @@ pub struct Flushed {
 /// All alerts that are routed, and their groups.
 #[derive(Debug, Default)]
 pub struct Groups {
-    pub(super) alerts: BTreeMap<Fingerprint, Arc<Alert>>,
+    pub(super) alerts: HashMap<Fingerprint, Arc<Alert>>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) due: BTreeSet<(Timestamp, String)>,
     /// The groups that may hold departed alerts.
@@ -126,7 +128,7 @@ impl Groups {
 
     /// The alerts that are routed, by fingerprint.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.values().map(Arc::as_ref)
+        self.alerts_now().map(|(_, alert)| alert.as_ref())
     }
 
     /// The alert with this fingerprint.
@@ -136,7 +138,9 @@ impl Groups {
 
     /// The alerts that are routed, by fingerprint, as they are now, whatever becomes of them later.
     pub fn alerts_now(&self) -> impl Iterator<Item = (Fingerprint, &Arc<Alert>)> {
-        self.alerts.iter().map(|(fingerprint, alert)| (*fingerprint, alert))
+        let mut alerts: Vec<_> = self.alerts.iter().map(|(fingerprint, alert)| (*fingerprint, alert)).collect();
+        alerts.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        alerts.into_iter()
     }
 
     /// The alert with this fingerprint as it is now, whatever becomes of it later.
@@ -395,11 +399,11 @@ impl Groups {
                 group.receiver.clone_from(&route.receiver);
             }
         }
-        let alerts = std::mem::take(&mut self.alerts);
-        for (fingerprint, alert) in &alerts {
-            self.assign(tree, now, *fingerprint, alert);
+        let alerts: Vec<(Fingerprint, Arc<Alert>)> =
+            self.alerts_now().map(|(fingerprint, alert)| (fingerprint, Arc::clone(alert))).collect();
+        for (fingerprint, alert) in alerts {
+            self.assign(tree, now, fingerprint, &alert);
         }
-        self.alerts = alerts;
         for group in self.groups.values_mut() {
             let mut departed = group.all_told_firing();
             departed.retain(|alert| self.alerts.contains_key(alert) && !group.members.contains(alert));
@@ -420,7 +424,8 @@ impl Groups {
 
     /// Takes over the rules and times that suppress; [`Groups::reroute`] looks at what they change.
     pub fn set_muting(&mut self, rules: &[InhibitRule], intervals: &[TimeInterval], now: Timestamp) {
-        self.muting.inhibition = Inhibition::new(rules, self.alerts.values().map(Arc::as_ref), now);
+        let alerts: Vec<&Alert> = self.alerts().collect();
+        self.muting.inhibition = Inhibition::new(rules, alerts.iter().copied(), now);
         self.muting.intervals = intervals.iter().map(|interval| (interval.name.clone(), interval.clone())).collect();
     }
 }
