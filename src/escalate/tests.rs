@@ -71,7 +71,7 @@ fn alert(name: &str, labels: &[(&str, &str)], starts: &str, ends: Option<&str>) 
         starts_at: START + seconds(starts),
         ends_at: ends.map(|ends| START + seconds(ends)),
         updated_at: START,
-        generator_url: String::new(),
+        generator_url: "".into(),
         trace: TraceId::NONE,
     })
 }
