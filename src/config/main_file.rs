@@ -9,6 +9,7 @@ use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::NoData;
 
 use super::answers::{Answers, answers};
+use super::escalation::{Escalation, People, Surroundings, escalation};
 use super::http::http_config;
 use super::include::INCLUDE;
 use super::inhibit_rules::inhibit_rules;
@@ -19,9 +20,9 @@ use super::oncall::{Oncall, oncall};
 use super::plan::{HistoryLimits, HostSamples, Limits, QueryLimits};
 use super::planned::{planned_silences, silence_reminder};
 use super::receivers::{
-    ChannelDefaults, PAGERDUTY_URL, SmtpDefaults, address_or, jira_api_url, mattermost_defaults, opsgenie_defaults,
-    receivers, rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults, victorops_defaults,
-    webex_api_url, wechat_defaults,
+    ChannelDefaults, PAGERDUTY_URL, ReceiverPlaces, SmtpDefaults, address_or, jira_api_url, mattermost_defaults,
+    opsgenie_defaults, receivers, rocketchat_defaults, slack_defaults, smtp_defaults, telegram_defaults,
+    twilio_defaults, victorops_defaults, webex_api_url, wechat_defaults,
 };
 use super::routes::{plain_route, route_tree};
 use super::rules::{RuleDefaults, no_data};
@@ -40,7 +41,7 @@ const STORAGE_PATH: &str = "./watchbell-data";
 /// The name of the receiver that is there when none is configured.
 const CONSOLE: &str = "console";
 /// Blocks that later versions read.
-const LATER: [&str; 2] = ["escalation_policies", "scrape_config_files"];
+const LATER: [&str; 1] = ["scrape_config_files"];
 
 /// A pattern of files with the place where it was written.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ pub(super) struct MainFile {
     pub(super) planned_silences: Vec<PlannedSilence>,
     pub(super) silence_reminder: Option<SilenceReminder>,
     pub(super) oncall: Oncall,
+    pub(super) escalation: Escalation,
     pub(super) inhibit_rules: Vec<InhibitRule>,
     pub(super) time_intervals: Vec<TimeInterval>,
     pub(super) receivers: Vec<Receiver>,
@@ -98,6 +100,7 @@ impl Default for MainFile {
             planned_silences: Vec::new(),
             silence_reminder: None,
             oncall: Oncall::default(),
+            escalation: Escalation::default(),
             inhibit_rules: Vec::new(),
             time_intervals: Vec::new(),
             receivers: vec![console_receiver()],
@@ -165,9 +168,17 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
     main.planned_silences = planned_silences(&mut fields, &main.time_intervals);
-    main.oncall = oncall(&mut fields);
+    let mut people = People::new(&global.channels);
+    main.oncall = oncall(&mut fields, &mut people);
     main.inhibit_rules = inhibit_rules(&mut fields);
-    routing(&mut fields, &global.channels, &mut main);
+    let places = routing(&mut fields, &global.channels, &mut main);
+    let surroundings = Surroundings {
+        channels: &global.channels,
+        oncall: &main.oncall.plan,
+        receivers: &main.receivers,
+        time_intervals: &main.time_intervals,
+    };
+    main.escalation = escalation(&mut fields, people, &surroundings, &places);
     main.silence_reminder = silence_reminder(&mut fields, &main.receivers);
     for name in LATER {
         fields.unsupported(name, Some("it comes with a later version; take it out for now"));
@@ -212,6 +223,7 @@ fn global(reader: &Reader<'_>, node: Option<&Node>) -> Global {
             mattermost: mattermost_defaults(&mut fields),
             rocketchat: rocketchat_defaults(&mut fields),
             telegram: telegram_defaults(&mut fields),
+            twilio: twilio_defaults(&mut fields),
             webex_api_url: webex_api_url(&mut fields),
             wechat: wechat_defaults(&mut fields),
             allow_exec: false,
@@ -334,15 +346,16 @@ fn history(fields: &mut Fields<'_>) -> HistoryLimits {
     limits
 }
 
-/// `receivers` and `route`; without both everything goes to the console.
-fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainFile) {
+/// `receivers` and `route`; without both everything goes to the console. Returns where receivers name others.
+fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainFile) -> ReceiverPlaces {
     let reader = fields.reader();
     let receiver_nodes = fields.list("receivers");
     let route = fields.take("route");
     if receiver_nodes.is_empty() && route.is_none() {
-        return;
+        return ReceiverPlaces::default();
     }
-    main.receivers = receivers(reader, receiver_nodes, defaults);
+    let (receivers, places) = receivers(reader, receiver_nodes, defaults);
+    main.receivers = receivers;
     match route {
         None => fields.error_at("receivers", "yaml/missing-field", "`receivers` without a `route` are never told"),
         Some(node) => {
@@ -352,6 +365,7 @@ fn routing(fields: &mut Fields<'_>, defaults: &ChannelDefaults, main: &mut MainF
             }
         }
     }
+    places
 }
 
 /// Warns of routes that repeat so seldom that another Alertmanager takes their alerts for resolved meanwhile.

@@ -5,6 +5,7 @@ mod alertmanager;
 mod answers;
 mod check;
 mod document;
+mod escalation;
 mod expression;
 mod format;
 mod http;

@@ -1,5 +1,6 @@
 //! `route`: read, inherited, checked.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,22 +139,38 @@ impl Tree<'_> {
 
 /// The names of time intervals that the field `name` lists.
 pub(super) fn known_intervals(fields: &mut Fields<'_>, name: &'static str, intervals: &[TimeInterval]) -> Vec<String> {
+    let texts = fields.texts(name).unwrap_or_default().into_iter();
+    texts
+        .filter(|(text, node)| is_known_interval(fields.reader(), text, &node.span, intervals))
+        .map(|(text, _)| text)
+        .collect()
+}
+
+/// The name of the time interval that the field `name` gives.
+pub(super) fn known_interval(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    intervals: &[TimeInterval],
+) -> Option<String> {
+    let node = fields.take(name)?;
+    let text = fields.need_text(name)?;
+    is_known_interval(fields.reader(), &text, &node.span, intervals).then_some(text)
+}
+
+/// Whether there is a time interval `name`; notes an error at `span` if not.
+fn is_known_interval(reader: &Reader<'_>, name: &str, span: &Range<usize>, intervals: &[TimeInterval]) -> bool {
     let names = || intervals.iter().map(|interval| interval.name.as_str());
-    let mut known = Vec::new();
-    for (text, node) in fields.texts(name).unwrap_or_default() {
-        if names().any(|name| name == text) {
-            known.push(text);
-            continue;
-        }
-        let hint = match nearest(&text, names()) {
-            Some(known) => format!("did you mean `{known}`?"),
-            None if intervals.is_empty() => "define it under `time_intervals`".to_owned(),
-            None => format!("known time intervals: {}", names().take(16).collect::<Vec<_>>().join(", ")),
-        };
-        let message = format!("no time interval is named `{}`", shorten(&text));
-        fields.reader().error_hint("config/unknown-time-interval", &node.span, message, Some(hint));
+    if names().any(|known| known == name) {
+        return true;
     }
-    known
+    let hint = match nearest(name, names()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None if intervals.is_empty() => "define it under `time_intervals`".to_owned(),
+        None => format!("known time intervals: {}", names().take(16).collect::<Vec<_>>().join(", ")),
+    };
+    let message = format!("no time interval is named `{}`", shorten(&name));
+    reader.error_hint("config/unknown-time-interval", span, message, Some(hint));
+    false
 }
 
 fn group_by(fields: &mut Fields<'_>) -> Option<GroupBy> {

@@ -19,6 +19,6 @@ pub use incident_note::{IncidentNote, IncidentNoteKind};
 pub use notification::{Notification, OnBehalf, Outcome, REFERENCE_BYTES_MAX, reason_text};
 pub use outbox::{Delivery, Outbox, Settled};
 pub use policy::{DeliveryPolicy, GIVE_UP_AFTER, GIVE_UP_AFTER_WITH_FALLBACK, Rate};
-pub use receiver::{Channel, Integration, Receiver};
+pub use receiver::{Channel, HIDDEN_PREFIX, Integration, Receiver};
 pub use secret::Secret;
 pub use throttle::{Admission, Pace, Storm, StormLook};

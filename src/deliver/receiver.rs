@@ -3,6 +3,10 @@
 use super::DeliveryPolicy;
 use super::channels::*;
 
+/// What the names of receivers begin with that stand for a contact of a user or a webhook of an escalation policy; no route
+/// names them.
+pub const HIDDEN_PREFIX: char = '@';
+
 /// A named receiver with its integrations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receiver {
@@ -12,6 +16,21 @@ pub struct Receiver {
     pub integrations: Vec<Integration>,
     /// How it is told, whatever its channels are.
     pub policy: DeliveryPolicy,
+}
+
+impl Receiver {
+    /// Whether it stands for a contact of a user or a webhook of an escalation policy.
+    pub fn is_hidden(&self) -> bool {
+        self.name.starts_with(HIDDEN_PREFIX)
+    }
+
+    /// The escalation policy that it pages by.
+    pub fn escalation(&self) -> Option<&str> {
+        self.integrations.iter().find_map(|integration| match &integration.channel {
+            Channel::Escalation(config) => Some(config.policy.as_str()),
+            _ => None,
+        })
+    }
 }
 
 /// One channel of a receiver.

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::model::{Timestamp, nearest};
 use crate::oncall::{Moment, Occurrence, OncallPlan, Schedule, ScheduleReport, User};
 
+use super::escalation::People;
 use super::time_intervals::named_zone;
 use super::yaml::{Fields, Node, Reader, shorten};
 
@@ -35,9 +36,9 @@ pub(super) struct Oncall {
     pub(super) places: Vec<Range<usize>>,
 }
 
-/// Reads the three blocks of the main file.
-pub(super) fn oncall(fields: &mut Fields<'_>) -> Oncall {
-    let users = users(fields);
+/// Reads the three blocks of the main file; how users are reached goes to `people`.
+pub(super) fn oncall(fields: &mut Fields<'_>, people: &mut People<'_>) -> Oncall {
+    let users = users(fields, people);
     let reader = fields.reader();
     let mut oncall = Oncall::default();
     let nodes = fields.list("schedules");
@@ -89,14 +90,14 @@ pub(super) fn warn_of_gaps(oncall: &Oncall, reader: &Reader<'_>, now: Timestamp)
     }
 }
 
-fn at_most<'n, T: AsRef<Node>>(reader: &Reader<'_>, nodes: &'n [T], limit: usize) -> &'n [T] {
+pub(super) fn at_most<'n, T: AsRef<Node>>(reader: &Reader<'_>, nodes: &'n [T], limit: usize) -> &'n [T] {
     if let Some(node) = nodes.get(limit) {
         reader.error("config/limit", &node.as_ref().span, format!("more than {limit} items"));
     }
     &nodes[..nodes.len().min(limit)]
 }
 
-fn users(fields: &mut Fields<'_>) -> Vec<User> {
+fn users(fields: &mut Fields<'_>, people: &mut People<'_>) -> Vec<User> {
     let reader = fields.reader();
     let mut users: Vec<User> = Vec::new();
     let mut names = HashSet::new();
@@ -108,6 +109,7 @@ fn users(fields: &mut Fields<'_>) -> Vec<User> {
         if let Some(name) = name.as_ref().filter(|name| !names.insert((*name).clone())) {
             inner.error_at("name", "config/duplicate", format!("another user is named `{}` too", shorten(name)));
         }
+        people.read(&mut inner, name.as_deref());
         inner.finish();
         // Also without a zone, so that nobody is told that there is no such user.
         let Some(name) = name else { continue };
@@ -157,12 +159,12 @@ fn check_order(fields: &Fields<'_>, from: Option<Timestamp>, until: Option<Times
     }
 }
 
-fn value_span(fields: &mut Fields<'_>, name: &'static str) -> Range<usize> {
+pub(super) fn value_span(fields: &mut Fields<'_>, name: &'static str) -> Range<usize> {
     fields.take(name).map_or_else(|| fields.span().clone(), |node| node.span.clone())
 }
 
 /// Notes that no user has the name that stands at `span`, if so.
-fn check_user(reader: &Reader<'_>, name: &str, span: &Range<usize>, users: &[User]) {
+pub(super) fn check_user(reader: &Reader<'_>, name: &str, span: &Range<usize>, users: &[User]) {
     if users.iter().all(|user| user.name != name) {
         let near = nearest(name, users.iter().map(|user| user.name.as_str()));
         let hint =

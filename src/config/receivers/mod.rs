@@ -26,12 +26,13 @@ mod webhook;
 mod wechat;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashSet;
 
-use crate::deliver::{Channel, HttpConfig, Integration, Receiver, Secret};
+use crate::deliver::{Channel, EscalationConfig, HIDDEN_PREFIX, HttpConfig, Integration, Receiver, Secret};
 
 use super::http::http_config;
 use super::noise::{check_fallbacks, delivery_policy};
@@ -45,6 +46,7 @@ pub(super) use opsgenie::opsgenie_defaults;
 pub(super) use rocketchat::{RocketchatDefaults, rocketchat_defaults};
 pub(super) use slack::{SlackDefaults, slack_defaults};
 pub(super) use telegram::{TelegramDefaults, telegram_defaults};
+pub(super) use twilio::{TwilioDefaults, twilio_defaults};
 pub(super) use victorops::victorops_defaults;
 pub(super) use webex::webex_api_url;
 pub(super) use wechat::{WechatDefaults, wechat_defaults};
@@ -56,9 +58,6 @@ const SEVERAL_MAX: usize = 100;
 /// Where PagerDuty takes events.
 pub(super) const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
-/// Channels of Alertmanager that Watchbell does not have.
-const FOREIGN_CHANNELS: [&str; 1] = ["escalation"];
-
 /// What `global` says of receivers.
 #[derive(Debug)]
 pub(super) struct ChannelDefaults {
@@ -69,6 +68,7 @@ pub(super) struct ChannelDefaults {
     pub(super) mattermost: MattermostDefaults,
     pub(super) rocketchat: RocketchatDefaults,
     pub(super) telegram: TelegramDefaults,
+    pub(super) twilio: TwilioDefaults,
     pub(super) webex_api_url: String,
     pub(super) wechat: WechatDefaults,
     pub(super) opsgenie: KeyedApi,
@@ -78,33 +78,60 @@ pub(super) struct ChannelDefaults {
     pub(super) allow_exec: bool,
 }
 
+/// Where receivers name others.
+#[derive(Debug, Default)]
+pub(super) struct ReceiverPlaces {
+    /// The policies that receivers name; whether there are such is checked later.
+    pub(super) escalations: Vec<EscalationPlace>,
+    /// Where which receiver has its fallback.
+    pub(super) fallbacks: Vec<(String, Range<usize>)>,
+}
+
+/// The escalation policy that a receiver names, and where.
+#[derive(Debug)]
+pub(super) struct EscalationPlace {
+    pub(super) policy: String,
+    pub(super) span: Range<usize>,
+}
+
 /// Reads every receiver; their names differ.
-pub(super) fn receivers(reader: &Reader<'_>, nodes: &[Arc<Node>], defaults: &ChannelDefaults) -> Vec<Receiver> {
+pub(super) fn receivers(
+    reader: &Reader<'_>,
+    nodes: &[Arc<Node>],
+    defaults: &ChannelDefaults,
+) -> (Vec<Receiver>, ReceiverPlaces) {
     let mut names = HashSet::new();
-    let mut receivers = Vec::new();
-    let mut fallbacks = Vec::new();
+    let (mut receivers, mut places) = (Vec::new(), ReceiverPlaces::default());
     for node in nodes {
         let Some(mut fields) = reader.fields(node, "a receiver") else { continue };
         let name = fields.need_text("name");
         if let Some(name) = name.as_ref().filter(|name| !names.insert((*name).clone())) {
             fields.error_at("name", "config/duplicate", format!("another receiver is named `{}` too", shorten(name)));
         }
-        let integrations = integrations(&mut fields, defaults);
+        if name.as_ref().is_some_and(|name| name.starts_with(HIDDEN_PREFIX)) {
+            let message = format!("names that begin with `{HIDDEN_PREFIX}` stand for the contacts of users");
+            fields.error_at("name", "config/receiver-name", message);
+        }
+        let mut integrations = integrations(&mut fields, defaults);
+        let escalation = fields.take("escalation").and_then(|_| fields.need_text("escalation"));
         let policy = delivery_policy(&mut fields);
         let fallback = fields.take("fallback").map(|node| node.span.clone());
-        fallbacks.extend(name.clone().zip(fallback));
-        for foreign in FOREIGN_CHANNELS {
-            let hint = "it comes with a later version; take it out for now";
-            fields.unsupported(foreign, Some(hint));
+        if let Some(policy) = escalation {
+            let span = fields.take("escalation").map_or_else(|| fields.span().clone(), |node| node.span.clone());
+            let channel = Channel::Escalation(EscalationConfig { policy: policy.clone() });
+            integrations.push(Integration { send_resolved: true, channel });
+            places.escalations.push(EscalationPlace { policy, span });
         }
+        places.fallbacks.extend(name.clone().zip(fallback));
         fields.finish();
         receivers.extend(name.map(|name| Receiver { name, integrations, policy }));
     }
-    check_fallbacks(reader, &fallbacks, &receivers);
-    receivers
+    check_fallbacks(reader, &places.fallbacks, &receivers);
+    (receivers, places)
 }
 
-fn integrations(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Integration> {
+/// Reads every channel of a receiver, or of what is told as one.
+pub(super) fn integrations(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Integration> {
     type Read = fn(&mut Fields<'_>, &ChannelDefaults) -> Option<Channel>;
     let channels: &[(&'static str, &'static str, bool, Read)] = &[
         ("console_configs", "a console channel", true, console::read),

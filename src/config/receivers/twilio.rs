@@ -1,4 +1,4 @@
-//! `twilio_configs`: each telephone of `to` becomes an integration of its own, so that one who has the message does not get it
+//! `twilio_configs` and their defaults in `global`: each telephone of `to` becomes an integration of its own, so that one who has the message does not get it
 //! again when another's fails.
 
 use crate::deliver::{BasicAuth, Channel, Secret, TwilioConfig, TwilioSender};
@@ -7,10 +7,35 @@ use super::{ChannelDefaults, Fields, address_or, connection, secret_or, several,
 
 const API_URL: &str = "https://api.twilio.com";
 
+/// What `global` says of Twilio.
+#[derive(Debug)]
+pub(in crate::config) struct TwilioDefaults {
+    api_url: String,
+    account_sid: String,
+    auth_token: Option<Secret>,
+    sender: Option<TwilioSender>,
+}
+
+/// Reads `twilio_*` of `global`.
+pub(in crate::config) fn twilio_defaults(fields: &mut Fields<'_>) -> TwilioDefaults {
+    TwilioDefaults {
+        api_url: address_or(fields, "twilio_api_url", API_URL),
+        account_sid: fields.text_or("twilio_account_sid", ""),
+        auth_token: fields.secret("twilio_auth_token", "twilio_auth_token_file"),
+        sender: sender(fields, "twilio_from", "twilio_messaging_service_sid"),
+    }
+}
+
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<Channel> {
-    let account_sid = fields.need_text("account_sid");
-    let password = match fields.need_one_of(&["api_key", "auth_token", "auth_token_file"]) {
-        Some("api_key") => {
+    let twilio = &defaults.twilio;
+    let account_sid = match (fields.has("account_sid"), twilio.account_sid.as_str()) {
+        (true, _) => fields.text("account_sid"),
+        (false, "") => missing(fields, "account_sid"),
+        (false, default) => Some(default.to_owned()),
+    };
+    let (has_key, has_token) = (fields.has("api_key"), fields.has("auth_token") || fields.has("auth_token_file"));
+    let password = match (has_key, has_token) {
+        (true, _) => {
             for name in ["auth_token", "auth_token_file"] {
                 if fields.has(name) {
                     fields.error_at(name, "config/auth-twice", "give `auth_token` or `api_key`, not both");
@@ -19,19 +44,18 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<C
             let secret = secret_or(fields, "api_key_secret", "api_key_secret_file", None);
             fields.text("api_key").zip(secret)
         }
-        Some(_) => account_sid.clone().zip(fields.secret("auth_token", "auth_token_file")),
-        None => None,
+        (false, true) => account_sid.clone().zip(fields.secret("auth_token", "auth_token_file")),
+        (false, false) => match &twilio.auth_token {
+            Some(token) => account_sid.clone().zip(Some(token.clone())),
+            None => missing(fields, "auth_token"),
+        },
     };
-    let sender = match fields.need_one_of(&["from", "messaging_service_sid"]) {
-        Some("from") if fields.has("messaging_service_sid") => {
-            fields.error_at("from", "config/twilio", "give `from` or `messaging_service_sid`, not both");
-            None
-        }
-        Some("from") => Some(TwilioSender::From(fields.template_or("from", ""))),
-        Some(_) => Some(TwilioSender::Service(fields.template_or("messaging_service_sid", ""))),
-        None => None,
+    let sender = match (fields.has("from") || fields.has("messaging_service_sid"), &twilio.sender) {
+        (true, _) => sender(fields, "from", "messaging_service_sid"),
+        (false, Some(default)) => Some(default.clone()),
+        (false, None) => missing(fields, "from"),
     };
-    let api_url = address_or(fields, "api_url", API_URL);
+    let api_url = address_or(fields, "api_url", &twilio.api_url);
     let mut http = connection(fields, defaults).without_authorization();
     let body = fields.template_or("body", r#"{{ template "twilio.default.body" . }}"#);
     let status_callback = fields.template_or("status_callback", "");
@@ -52,4 +76,29 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Vec<C
         http: http.clone(),
     };
     telephones.into_iter().map(|to| Channel::Twilio(Box::new(to_one(to)))).collect()
+}
+
+/// Who sends, if one of the two fields says it; templates.
+fn sender(fields: &mut Fields<'_>, from: &'static str, service: &'static str) -> Option<TwilioSender> {
+    match (fields.has(from), fields.has(service)) {
+        (true, true) => {
+            fields.error_at(from, "config/twilio", format!("give `{from}` or `{service}`, not both"));
+            None
+        }
+        (true, false) => Some(TwilioSender::From(fields.template_or(from, ""))),
+        (false, true) => Some(TwilioSender::Service(fields.template_or(service, ""))),
+        (false, false) => None,
+    }
+}
+
+/// Notes that neither the channel nor `global` says it.
+fn missing<T>(fields: &mut Fields<'_>, name: &'static str) -> Option<T> {
+    let also = match name {
+        "auth_token" => " or `api_key`",
+        "from" => " or `messaging_service_sid`",
+        _ => "",
+    };
+    let message = format!("a Twilio channel needs `{name}`{also}, here or as `twilio_{name}` in `global`");
+    fields.reader().error("yaml/missing-field", fields.span(), message);
+    None
 }

@@ -115,7 +115,7 @@ receivers:
   - name: team
     slack_configs: [{channel: x, titel: y}]
     email_configs: [{to: 'a@b', smarthost: nowhere}]
-    escalation: hunter2
+    escalation: page
     webhook_configs: [{url: 'ftp://hunter2'}, {url: 'http://x', max_alerts: -1}]
     pagerduty_configs: [{routing_key: hunter2, description: '{{ template "nope" . }}'}]
 inhibit_rules: []
@@ -251,13 +251,13 @@ inhibit_rules: []
     24 |     email_configs: [{to: 'a@b', smarthost: nowhere}]
        |                                 ^^^^^^^^^
 
-    error[config/unsupported]: `escalation` is not supported yet
-      --> watchbell.yml:25:5
+    error[config/unknown-policy]: no escalation policy is named `page`
+      --> watchbell.yml:25:17
        |
-    25 |     escalation: *******
-       |     ^^^^^^^^^^
+    25 |     escalation: page
+       |                 ^^^^
        |
-       = help: it comes with a later version; take it out for now
+       = help: define it under `escalation_policies`
 
     error[config/url]: `url` must begin with `http://` or `https://`
       --> watchbell.yml:26:24

@@ -3,6 +3,7 @@
 mod answers;
 mod chat_receivers;
 mod conformance;
+mod escalation;
 mod hostile;
 mod http;
 mod incidents;

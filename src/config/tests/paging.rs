@@ -203,19 +203,19 @@ alertmanager_configs:
     14 |   - {service_key: *******, routing_key: *******}
        |                            ^^^^^^^^^^^
 
-    error[yaml/missing-field]: a Twilio channel needs the field `account_sid`
+    error[yaml/missing-field]: a Twilio channel needs `account_sid`, here or as `twilio_account_sid` in `global`
       --> watchbell.yml:16:5
        |
     16 |   - {to: []}
        |     ^
 
-    error[yaml/missing-field]: a Twilio channel needs one of `api_key`, `auth_token`, `auth_token_file`
+    error[yaml/missing-field]: a Twilio channel needs `auth_token` or `api_key`, here or as `twilio_auth_token` in `global`
       --> watchbell.yml:16:5
        |
     16 |   - {to: []}
        |     ^
 
-    error[yaml/missing-field]: a Twilio channel needs one of `from`, `messaging_service_sid`
+    error[yaml/missing-field]: a Twilio channel needs `from` or `messaging_service_sid`, here or as `twilio_from` in `global`
       --> watchbell.yml:16:5
        |
     16 |   - {to: []}

@@ -180,6 +180,17 @@ impl<'e> Reader<'e> {
         self.report(self.place(Diagnostic::warning(id, message), span));
     }
 
+    /// Notes a warning at `span` with a way to mend it.
+    pub(in crate::config) fn warning_hint(
+        &self,
+        id: &'static str,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        hint: &str,
+    ) {
+        self.report(self.place(Diagnostic::warning(id, message), span).hint(hint));
+    }
+
     /// The line, from 1, of `span`.
     pub(in crate::config) fn line(&self, span: &Range<usize>) -> usize {
         let (base, file) = self.file(span.start);

@@ -30,10 +30,10 @@ pub(super) async fn status(State(app): State<App>) -> Response {
     .into_response()
 }
 
-/// The names of the receivers.
+/// The names of the receivers that routes may name.
 pub(super) async fn receivers(State(app): State<App>) -> Response {
     let read = app.decider.read(|engine| {
-        let receivers = engine.plan().receivers.iter();
+        let receivers = engine.plan().receivers.iter().filter(|receiver| !receiver.is_hidden());
         receivers.map(|receiver| json!({ "name": receiver.name })).collect::<Vec<Value>>()
     });
     match read.await {
