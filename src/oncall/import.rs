@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 use jiff::civil::DateTime;
 
-use super::wall::{Moment, Occurrence as Which};
-use super::{OncallPlan, Override, OverrideChange, Schedule};
+use super::wall::{Moment, Occurrence as Which, shown};
+use super::{OncallPlan, Override, OverrideChange, OverrideState, Schedule};
 use crate::formats::icalendar::{CalendarError, CalendarEvent, EventTime, Occurrence, parse_calendar};
 use crate::model::{Labels, Timestamp, nearest};
 
@@ -27,6 +27,42 @@ pub struct Imported {
     pub events: BTreeSet<String>,
 }
 
+/// What a calendar changes of what was set before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CalendarChanges {
+    /// What is new or another one.
+    pub set: Vec<Override>,
+    /// What was set of its events, is not over, and is no longer said.
+    pub removed: Vec<Override>,
+    /// How many are as they were.
+    pub unchanged: usize,
+}
+
+impl Imported {
+    /// What changes of `stored` at `now`. Who made what stays as it is does not change.
+    pub fn against(self, stored: Vec<Override>, now: Timestamp) -> CalendarChanges {
+        let mut changes = CalendarChanges::default();
+        let mut known: HashMap<String, Override> = HashMap::new();
+        for one in stored {
+            let event = one.id.match_indices(':').nth(1).map_or(one.id.as_str(), |(end, _)| &one.id[..end]);
+            if self.events.contains(event) && one.state(now) != OverrideState::Expired {
+                known.insert(one.id.clone(), one);
+            }
+        }
+        for (_, one) in self.overrides {
+            match known.remove(&one.id) {
+                Some(before) if (Override { created_by: before.created_by.clone(), ..one.clone() }) == before => {
+                    changes.unchanged += 1;
+                }
+                _ => changes.set.push(one),
+            }
+        }
+        changes.removed = known.into_values().collect();
+        changes.removed.sort_by(|one, other| (one.from, &one.id).cmp(&(other.from, &other.id)));
+        changes
+    }
+}
+
 /// Who imports a calendar, where to and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Import<'a> {
@@ -36,8 +72,9 @@ pub struct Import<'a> {
     pub schedule: &'a Schedule,
     /// Who made the overrides.
     pub created_by: &'a str,
-    /// The present: what is over by then is left out.
-    pub now: Timestamp,
+    /// The present: what is over by then is left out. Without it nothing is, and events that recur are taken for a year from
+    /// their first time.
+    pub now: Option<Timestamp>,
 }
 
 impl Import<'_> {
@@ -88,9 +125,11 @@ impl Import<'_> {
         }
         let change = self.change(&event.summary).map_err(|text| CalendarError::new(event.summary_line, text))?;
         let error = |text: &str| CalendarError::new(event.line, text);
+        let too_far = || error("the event is too far away");
+        let first = self.at(&event.start, Which::First).ok_or_else(too_far)?;
+        let now = self.now.unwrap_or(first);
         let zone = event.start.zone.as_ref().unwrap_or(&self.schedule.zone);
-        let here =
-            self.now.to_jiff().map(|at| zone.to_datetime(at)).ok_or_else(|| error("the present cannot be told"))?;
+        let here = shown(zone, now).ok_or_else(too_far)?;
         for Occurrence { original, start, end } in event.occurrences(here) {
             *looked_at += 1;
             if *looked_at > OCCURRENCES_MAX {
@@ -100,15 +139,15 @@ impl Import<'_> {
             if event.replaces.is_none() && original.zip(moved).is_some_and(|(at, moved)| moved.contains(&at)) {
                 continue;
             }
-            let from = self.at(&start, Which::First).ok_or_else(|| error("the event is too far away"))?;
-            let until = self.at(&end, Which::Last).ok_or_else(|| error("the event is too far away"))?;
+            let from = self.at(&start, Which::First).ok_or_else(too_far)?;
+            let until = self.at(&end, Which::Last).ok_or_else(too_far)?;
             if until <= from {
                 return Err(error("the event ends before it begins"));
             }
-            if event.recurrence.is_some() && from > self.now + IMPORT_AHEAD {
+            if event.recurrence.is_some() && from > now + IMPORT_AHEAD {
                 break;
             }
-            if until <= self.now {
+            if self.now.is_some_and(|now| until <= now) {
                 continue;
             }
             if imported.overrides.len() >= IMPORTED_MAX {
@@ -210,7 +249,7 @@ mod tests {
     fn imported(events: &str) -> Result<Imported, Vec<CalendarError>> {
         let plan = plan();
         let now = Timestamp::parse_rfc3339("2026-07-01T00:00:00Z").expect("a time");
-        let import = Import { plan: &plan, schedule: &plan.schedules[0], created_by: "me", now };
+        let import = Import { plan: &plan, schedule: &plan.schedules[0], created_by: "me", now: Some(now) };
         import.read(&format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n"))
     }
 
@@ -218,7 +257,7 @@ mod tests {
         format!("BEGIN:VEVENT\n{}\nEND:VEVENT\n", fields.replace("; ", "\n"))
     }
 
-    fn shown(events: &str) -> Vec<String> {
+    fn overrides(events: &str) -> Vec<String> {
         match imported(events) {
             Ok(imported) => {
                 let one = |(_, it): &(usize, Override)| format!("{} {} {}", it.from, it.until, it.change);
@@ -247,7 +286,7 @@ mod tests {
             ("İ -> ada", "no user is called `İ`"),
             ("", "the summary is empty"),
         ] {
-            let found = shown(&event(&format!("UID:1; SUMMARY:{summary}; DTSTART;VALUE=DATE:20260720")));
+            let found = overrides(&event(&format!("UID:1; SUMMARY:{summary}; DTSTART;VALUE=DATE:20260720")));
             assert!(found.len() == 1 && found[0].contains(expected), "{summary}: {found:?}");
         }
     }
@@ -268,7 +307,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(
-            shown(&text),
+            overrides(&text),
             [
                 "2026-07-19T22:00:00Z 2026-07-20T22:00:00Z ada too",
                 "2026-07-20T13:00:00Z 2026-07-20T15:00:00Z ada too",
@@ -282,19 +321,46 @@ mod tests {
         let ids: Vec<&str> = first.overrides.iter().map(|(_, it)| it.id.as_str()).collect();
         assert!(ids[2].ends_with(":20261023T200000") && ids[4].ends_with(":20261025T200000"), "{ids:?}");
         assert!(ids.iter().all(|id| first.events.iter().any(|event| id.starts_with(event.as_str()))));
-        assert_eq!(first, imported(&text.replace("0720T150000Z", "0720T150000Z\nSEQUENCE:2")).expect("the same"));
+        assert_eq!(first, imported(&text.replace("20261027T080000", "20261027T080000\nSEQUENCE:2")).expect("the same"));
     }
 
     #[test]
     fn recurring_events_reach_a_year_ahead() {
-        let found = shown(&event("UID:1; SUMMARY:ada; DTSTART;VALUE=DATE:20200106; RRULE:FREQ=WEEKLY"));
-        assert_eq!((found.len(), found[0].as_str()), (53, "2026-07-05T22:00:00Z 2026-07-06T22:00:00Z ada too"));
-        let late = shown(&event("UID:1; SUMMARY:ada; DTSTART;VALUE=DATE:20300106"));
+        let found = overrides(&event("UID:1; SUMMARY:ada; DTSTART;VALUE=DATE:20200106; RRULE:FREQ=WEEKLY"));
+        assert_eq!((found.len(), found[0].as_str()), (52, "2026-07-05T22:00:00Z 2026-07-06T22:00:00Z ada too"));
+        let late = overrides(&event("UID:1; SUMMARY:ada; DTSTART;VALUE=DATE:20300106"));
         assert_eq!(late.len(), 1, "what takes place once may be further away");
         let many: String = (0..4)
             .map(|uid| event(&format!("UID:{uid}; SUMMARY:ada; DTSTART;VALUE=DATE:20200106; RRULE:FREQ=DAILY")))
             .collect();
-        assert!(shown(&many)[0].contains("more than 1000 overrides"), "{:?}", shown(&many).last());
+        assert!(overrides(&many)[0].contains("more than 1000 overrides"), "{:?}", overrides(&many).last());
+    }
+
+    #[test]
+    fn a_calendar_that_is_read_again() {
+        let day = |uid: u8, day: &str, more: &str| {
+            event(&format!("UID:{uid}; SUMMARY:ada; DTSTART;VALUE=DATE:202607{day}; {more}"))
+        };
+        let now = Timestamp::parse_rfc3339("2026-07-01T00:00:00Z").expect("a time");
+        let first = imported(&(day(1, "20", "") + &day(2, "21", "RRULE:FREQ=DAILY;COUNT=3") + &day(3, "25", "")))
+            .expect("valid");
+        let mut stored: Vec<Override> =
+            first.overrides.into_iter().map(|(_, one)| Override { created_by: "other".into(), ..one }).collect();
+        stored.push(Override { id: "of nobody".into(), ..stored[0].clone() });
+        let over = Override {
+            id: format!("{}:19700101T000000", stored[1].id.split_at(25).0),
+            until: now,
+            ..stored[1].clone()
+        };
+        stored.push(over);
+        // Moved; shortened; cancelled.
+        let later = day(1, "22", "") + &day(2, "21", "RRULE:FREQ=DAILY;COUNT=2") + &day(3, "25", "STATUS:CANCELLED");
+        let changes = imported(&later).expect("valid").against(stored.clone(), now);
+        let ids = |all: &[Override]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        assert_eq!((ids(&changes.set), changes.unchanged), (ids(&stored[..1]), 2));
+        assert_eq!(ids(&changes.removed), ids(&stored[3..5]));
+        // What is no longer in the file is not known to be cancelled.
+        assert_eq!(imported("").expect("valid").against(stored, now), CalendarChanges::default());
     }
 
     #[test]
@@ -313,7 +379,7 @@ mod tests {
                 "2026-07-19T22:00:00Z 2026-07-20T22:00:00Z ben too",
             ),
         ] {
-            let found = shown(&events);
+            let found = overrides(&events);
             assert!(found[0].starts_with(expected), "{expected}: {found:?}");
         }
     }
