@@ -224,8 +224,17 @@ fn what_calendars_cannot_be() {
         render_text(&problems(load(Some("watchbell.yml"), &files, &no_environment)), false)
     };
     assert_eq!(shown("[a.ics]", CALENDAR), "");
-    insta::assert_snapshot!(shown("[a.ics]", &CALENDAR.replace("Ada Lovelace", "Ada Lovelase").replace("\r\nUID:2", "")), @"");
-    insta::assert_snapshot!(shown("[b.ics]", CALENDAR), @"");
+    insta::assert_snapshot!(shown("[a.ics]", &CALENDAR.replace("Lovelace", "Lovelase")), @r"
+    error[calendar/event]: no user is called `Ada Lovelase`; did you mean `Ada Lovelace`?
+     --> a.ics:4:1
+      |
+    4 | SUMMARY:Ada Lovelase instead of ben
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+    let absent = shown("[b.ics]", CALENDAR);
+    assert!(absent.contains("there is no such file") && absent.contains("watchbell.yml:"), "{absent}");
+    let uid = shown("[a.ics]", &CALENDAR.replace("UID:2\r\n", ""));
+    assert!(uid.contains("a.ics:8:1") && uid.contains("the event has no `UID`"), "{uid}");
     assert!(shown("[a.ics]", &" ".repeat((1 << 20) + 1)).contains("more than 1024 KiB"));
 }
 
