@@ -81,7 +81,7 @@ mod tests {
             starts_at: Timestamp::from_seconds(1),
             ends_at: ended.then_some(NOW),
             updated_at: NOW,
-            generator_url: String::new(),
+            generator_url: "".into(),
             trace: TraceId::NONE,
         }
     }

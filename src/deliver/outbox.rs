@@ -161,6 +161,16 @@ impl Outbox {
         delivery
     }
 
+    /// Whether the delivery is on its way.
+    pub fn contains(&self, number: u64) -> bool {
+        self.deliveries.contains_key(&number)
+    }
+
+    /// Whether an attempt at the delivery was made or is under way: somebody may have seen it.
+    pub fn may_have_been_seen(&self, number: u64) -> bool {
+        self.under_way.contains(&number) || self.deliveries.get(&number).is_none_or(|delivery| delivery.attempts > 0)
+    }
+
     /// How many notifications are on their way.
     pub fn len(&self) -> usize {
         self.deliveries.len()

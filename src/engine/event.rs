@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::reason_text;
+use crate::escalate::Happening;
 use crate::model::{Labels, Reason, Timestamp, TraceId, from_rfc3339, rfc3339};
 use crate::oncall::OverrideChange;
 use crate::route::{SilenceState, SuppressedAlert, Withheld};
@@ -153,6 +154,20 @@ pub enum EventKind {
         #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
         ends_at: Timestamp,
     },
+    /// Something happened to an incident.
+    Incident {
+        /// Its number.
+        number: u64,
+        /// Its policy.
+        policy: String,
+        /// What it is about.
+        title: String,
+        /// The name of its severity.
+        severity: String,
+        /// What.
+        #[serde(flatten)]
+        happening: Box<Happening>,
+    },
     /// An exception from schedules was set, changed, ended or taken back.
     Override {
         /// Its id.
@@ -215,6 +230,7 @@ impl EventKind {
             EventKind::Flapping { .. } => "flapping",
             EventKind::More { .. } => "more",
             EventKind::Silence { .. } => "silence",
+            EventKind::Incident { .. } => "incident",
             EventKind::Override { .. } => "override",
             EventKind::Audit(_) => "audit",
             EventKind::Queued(_) => "queued",

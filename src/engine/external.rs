@@ -40,7 +40,7 @@ pub struct ExternalAlert {
     /// When it ended or will have; without it after the resolve timeout, unless it is posted again.
     pub ends_at: Option<Timestamp>,
     /// Where to look at its source.
-    pub generator_url: String,
+    pub generator_url: Arc<str>,
     /// The request that it came with.
     pub trace: TraceId,
 }
@@ -96,7 +96,8 @@ impl ExternalAlert {
 }
 
 impl Engine {
-    /// Which of `alerts`, posted at `now`, will not be taken, and why: one error for each of them.
+    /// Which of `alerts`, posted at `now` and found good by [`ExternalAlert::check`], will not be taken, and why: one error
+    /// for each of them.
     pub fn refusals(&self, now: Timestamp, alerts: &[ExternalAlert]) -> Vec<ExternalError> {
         let room = self.external.len() + alerts.len() <= EXTERNAL_ALERTS_MAX;
         alerts.iter().filter_map(|alert| self.refusal(now, room, alert)).collect()
@@ -104,9 +105,6 @@ impl Engine {
 
     fn refusal(&self, now: Timestamp, room: bool, alert: &ExternalAlert) -> Option<ExternalError> {
         let range = Range::of(alert, now, self.plan.resolve_timeout);
-        if let Err(error) = alert.check() {
-            return Some(error);
-        }
         let is_known = || self.external.get(alert.labels.fingerprint()).is_some();
         match range.starts_at > range.ends_at {
             true => Some(ExternalError::EndsBeforeStart),
@@ -134,9 +132,9 @@ impl Engine {
             }
             return;
         };
-        let range = known.range.joined(range, call.now);
+        let range = known.range().joined(range, call.now);
         let change = match (known.ended, range.is_over(call.now)) {
-            (true, true) if known.range == range => return,
+            (true, true) if known.range() == range => return,
             (_, true) => ExternalChange::Resolved,
             (true, false) => ExternalChange::BecameFiring,
             (false, false) => match known.says(&range, &posted.annotations) {
@@ -148,7 +146,7 @@ impl Engine {
     }
 
     /// The alert fires on as it did, until another time.
-    fn prolong(&mut self, fingerprint: Fingerprint, range: Range, generator_url: &str, call: &mut Call<'_>) {
+    fn prolong(&mut self, fingerprint: Fingerprint, range: Range, generator_url: &Arc<str>, call: &mut Call<'_>) {
         self.groups.touch(fingerprint, call.now, generator_url);
         if self.external.prolong(fingerprint, range, call.now) {
             self.external.mark(fingerprint);
@@ -186,7 +184,7 @@ impl Engine {
             trace,
         };
         let alert = self.steady(None, alert, call);
-        self.take_routed(alert, call);
+        self.take_routed_as(fingerprint, alert, call);
     }
 
     /// An alert from outside is over; it fires on if a rule says so.
@@ -198,7 +196,7 @@ impl Engine {
         if self.sources.contains_key(&fingerprint) {
             return;
         }
-        let Range { starts_at, ends_at, .. } = source.range;
+        let Range { starts_at, ends_at, .. } = source.range();
         let over = Alert { starts_at, ends_at: Some(ends_at), updated_at: call.now, annotations, ..known.clone() };
         let over = self.steady(None, over, call);
         self.take_routed(over, call);
@@ -229,21 +227,26 @@ impl Engine {
 
     /// Ends the alerts whose time has come and that were not posted again.
     pub(super) fn end_external(&mut self, call: &mut Call<'_>) {
-        while let Some(fingerprint) = self.external.take_ended(call.now) {
-            let (Some(known), Some(source)) = (self.groups.alert(fingerprint), self.external.get(fingerprint)) else {
-                continue;
-            };
-            let annotations = source.annotations.clone();
-            let labels = known.labels.clone();
-            let change = ExternalChange::TimedOut;
-            call.emit(known.trace, EventKind::Received { labels, annotations: annotations.clone(), change });
-            self.end_routed(fingerprint, annotations, call);
+        while let Some(ended) = self.external.take_ended(call.now) {
+            ended.into_iter().for_each(|alert| self.end_in_time(alert, call));
         }
+    }
+
+    /// The alert was not posted again before its end.
+    fn end_in_time(&mut self, fingerprint: Fingerprint, call: &mut Call<'_>) {
+        let (Some(known), Some(source)) = (self.groups.alert(fingerprint), self.external.get(fingerprint)) else {
+            return;
+        };
+        let annotations = source.annotations.clone();
+        let labels = known.labels.clone();
+        let change = ExternalChange::TimedOut;
+        call.emit(known.trace, EventKind::Received { labels, annotations: annotations.clone(), change });
+        self.end_routed(fingerprint, annotations, call);
     }
 
     /// When an alert from outside ends if it is not posted again; `None` for one that is not from outside or is over.
     pub fn external_end(&self, alert: Fingerprint) -> Option<Timestamp> {
-        self.external.get(alert).filter(|source| !source.ended).map(|source| source.range.ends_at)
+        self.external.get(alert).filter(|source| !source.ended).map(|source| source.range().ends_at)
     }
 
     /// Takes up a page of alerts from outside; those that were not seen to end get time to be posted again.

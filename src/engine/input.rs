@@ -61,7 +61,8 @@ pub enum Input {
         /// Its id.
         id: String,
     },
-    /// Somebody posts alerts; those that [`super::Engine::refusals`] names are left out.
+    /// Somebody posts alerts, each found good by [`ExternalAlert::check`]; those that [`super::Engine::refusals`] names are
+    /// left out.
     ExternalAlerts(Vec<ExternalAlert>),
     /// Somebody does something about an incident; what cannot be is refused without effect, as
     /// [`super::Engine::plan_answer`] says.

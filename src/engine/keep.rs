@@ -11,6 +11,7 @@ use super::external::PageEntry;
 use super::overrides::StoredOverride;
 use super::{Record, RecordKind};
 use crate::deliver::{Delivery, Pace};
+use crate::escalate::Incident;
 use crate::model::{Alert, Fingerprint, Timestamp};
 use crate::route::{Flap, Group, Silence, Target};
 use crate::rule::{ActiveAlert, RuleId};
@@ -24,6 +25,7 @@ const FLAP: u8 = b'f';
 const REMINDED_UNTIL: &[u8] = b"reminded-until";
 const PAGE: u8 = b'p';
 const LAST_NUMBER: &[u8] = b"delivery-number";
+const LAST_INCIDENT: &[u8] = b"incident-number";
 
 /// A record, read.
 pub(super) enum Kept {
@@ -37,6 +39,8 @@ pub(super) enum Kept {
     Override(Box<StoredOverride>),
     Pace(Target, Box<Pace>),
     Flap(Fingerprint, Box<Flap>),
+    Incident(Box<Incident>),
+    LastIncident(u64),
     RemindedUntil(Timestamp),
     LastNumber(u64),
     /// Nothing of the engine's.
@@ -193,6 +197,18 @@ pub(super) fn last_number(number: u64) -> Record {
     record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
 }
 
+pub(super) fn incident(incident: &Incident) -> Record {
+    record(RecordKind::Incident, incident.number.to_be_bytes().to_vec(), Some(incident))
+}
+
+pub(super) fn incident_gone(number: u64) -> Record {
+    record::<Incident>(RecordKind::Incident, number.to_be_bytes().to_vec(), None)
+}
+
+pub(super) fn last_incident(number: u64) -> Record {
+    record(RecordKind::Meta, LAST_INCIDENT.to_vec(), Some(&number))
+}
+
 /// Reads a record.
 pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
     let Some(value) = record.value.as_deref() else { return Ok(Kept::Foreign) };
@@ -216,6 +232,8 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Silence, _) => Ok(Kept::Silence(Box::new(read(record.kind, value)?))),
         (RecordKind::Override, _) => Ok(Kept::Override(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, REMINDED_UNTIL) => Ok(Kept::RemindedUntil(read(record.kind, value)?)),
+        (RecordKind::Incident, _) => Ok(Kept::Incident(Box::new(read(record.kind, value)?))),
+        (RecordKind::Meta, LAST_INCIDENT) => Ok(Kept::LastIncident(read(record.kind, value)?)),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
         (RecordKind::Noise, [PACE, ..]) => {
             let (target, pace) = read(record.kind, value)?;

@@ -138,6 +138,7 @@ impl Engine {
             self.overrides.put(stored);
         }
         self.refresh_oncall();
+        self.oncall_changed(call);
     }
 
     pub(super) fn remove_override(&mut self, id: &str, call: &mut Call<'_>) {
@@ -159,6 +160,7 @@ impl Engine {
             }
         }
         self.refresh_oncall();
+        self.oncall_changed(call);
     }
 
     /// Forgets what ended long ago.

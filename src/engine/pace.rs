@@ -203,7 +203,7 @@ impl Engine {
             starts_at: since,
             ends_at,
             updated_at: call.now,
-            generator_url: self.plan.external_url.clone(),
+            generator_url: self.plan.external_url.as_str().into(),
             trace: TraceId::NONE,
         };
         let group_key = format!("storm/{}", target.0);

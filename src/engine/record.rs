@@ -11,6 +11,8 @@ pub enum RecordKind {
     Outbox,
     /// A silence.
     Silence,
+    /// An incident.
+    Incident,
     /// An exception from schedules that somebody set.
     Override,
     /// Noise control: when receivers were told, alerts that flap, reminders.
@@ -23,11 +25,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 8] = [
+    pub const ALL: [RecordKind; 9] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
         RecordKind::Silence,
+        RecordKind::Incident,
         RecordKind::Override,
         RecordKind::Noise,
         RecordKind::Event,
@@ -41,6 +44,7 @@ impl RecordKind {
             RecordKind::Group => "group/",
             RecordKind::Outbox => "outbox/",
             RecordKind::Silence => "silence/",
+            RecordKind::Incident => "incident/",
             RecordKind::Override => "override/",
             RecordKind::Noise => "noise/",
             RecordKind::Event => "event/",

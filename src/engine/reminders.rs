@@ -79,7 +79,7 @@ impl Engine {
             starts_at: call.now,
             ends_at: Some(*ends_at),
             updated_at: call.now,
-            generator_url: self.plan.external_url.clone(),
+            generator_url: self.plan.external_url.as_str().into(),
             trace: TraceId::NONE,
         };
         let integrations = self.receivers.get(receiver).map_or(0, |receiver| receiver.integrations.len());

@@ -59,6 +59,7 @@ impl Engine {
         self.replan_flaps(call);
         let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();
         self.forget_alerts(all, call);
+        self.oncall_changed(call);
     }
 
     /// Makes the routed alerts agree with what the rules say fires: after a change of rules or of the external labels, and

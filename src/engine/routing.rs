@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::state::Call;
-use crate::model::{ALERT_NAME, Alert, AlertStatus, Labels, Timestamp, push_percent_encoded};
+use crate::model::{ALERT_NAME, Alert, AlertStatus, Fingerprint, Labels, Timestamp, push_percent_encoded};
 use crate::rule::{ActiveAlert, Change, RuleId};
 
 impl Engine {
@@ -31,7 +31,7 @@ impl Engine {
             annotations: alert.annotations.clone(),
             ends_at: None,
             updated_at: now,
-            generator_url: self.generator_url(alert),
+            generator_url: self.generator_url(alert).into(),
             trace: alert.trace,
         }
     }
@@ -71,7 +71,11 @@ impl Engine {
     }
 
     pub(super) fn take_routed(&mut self, alert: Alert, call: &mut Call<'_>) {
-        for key in self.groups.upsert(&self.tree, call.now, alert) {
+        self.take_routed_as(alert.fingerprint(), alert, call);
+    }
+
+    pub(super) fn take_routed_as(&mut self, fingerprint: Fingerprint, alert: Alert, call: &mut Call<'_>) {
+        for key in self.groups.upsert_as(&self.tree, call.now, fingerprint, alert) {
             self.keep_group(&key, call);
         }
     }

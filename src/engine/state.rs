@@ -43,6 +43,8 @@ pub struct Engine {
     /// The schedules with all exceptions.
     pub(super) oncall: Arc<OncallPlan>,
     pub(super) incidents: Incidents,
+    /// When who is on call changes next, by the schedules that somebody's answer is waited for by.
+    pub(super) handovers: BTreeMap<String, Option<Timestamp>>,
     /// Silences that end until then were reminded of.
     pub(super) reminded_until: Timestamp,
     /// The latest time that was told.
@@ -102,6 +104,7 @@ impl Engine {
             overrides: Overrides::default(),
             oncall: Arc::clone(&plan.oncall),
             incidents: Incidents::default(),
+            handovers: BTreeMap::new(),
             reminded_until: Timestamp::MIN,
             latest: now,
             plan,
@@ -123,6 +126,8 @@ impl Engine {
                 Ok(Kept::Override(stored)) => engine.overrides.put(*stored),
                 Ok(Kept::Pace(target, pace)) => drop(engine.paces.insert(target, *pace)),
                 Ok(Kept::Flap(alert, flap)) => engine.flaps.put(alert, *flap),
+                Ok(Kept::Incident(incident)) => engine.incidents.restore(*incident),
+                Ok(Kept::LastIncident(number)) => engine.incidents.restore_last_number(number),
                 Ok(Kept::RemindedUntil(until)) => engine.reminded_until = until,
                 Ok(Kept::LastNumber(number)) => engine.outbox.restore_last_number(number),
                 Ok(Kept::Foreign) => {}
@@ -130,6 +135,7 @@ impl Engine {
             }
         }
         engine.join_outbox();
+        engine.join_pages();
         engine.join_flaps();
         // Before the plan is taken, which writes the groups down.
         engine.shorten_waits(now);
@@ -146,8 +152,8 @@ impl Engine {
         let on_their_way: BTreeSet<u64> = self.outbox.iter().map(|delivery| delivery.number).collect();
         self.groups.drop_waiting(|number| on_their_way.contains(&number));
         for Delivery { number, notification, .. } in self.outbox.iter() {
-            if !notification.on_behalf.groups.is_empty() {
-                // Its groups, written before it, hold what it tells of them.
+            if !notification.on_behalf.groups.is_empty() || notification.incident.is_some() {
+                // Its groups or incident, written with it, hold what it tells of them.
                 continue;
             }
             let ids = |status| {
@@ -197,7 +203,7 @@ impl Engine {
             Input::SetOverrides(overrides) => self.set_overrides(overrides, call),
             Input::RemoveOverride { id } => self.remove_override(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
-            Input::Answer(_) => {}
+            Input::Answer(answer) => self.take_answer(&answer, call),
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
@@ -221,7 +227,7 @@ impl Engine {
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let noise = [self.next_storm_look(), self.flaps.next_due(), self.next_reminder()];
         let due = [self.overrides.next_due(), self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
-        due.into_iter().chain(noise).flatten().min()
+        due.into_iter().chain([self.next_incident()]).chain(noise).flatten().min()
     }
 
     /// The plan in force.

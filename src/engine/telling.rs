@@ -32,6 +32,7 @@ impl Engine {
             }
             self.take_flushed(flushed, call);
         }
+        self.run_incidents(call);
         self.send_due(call);
     }
 
@@ -52,8 +53,14 @@ impl Engine {
                 break;
             }
             for mut delivery in due {
+                if !self.may_be_sent(&delivery, call) {
+                    continue;
+                }
                 let target = (delivery.notification.receiver.clone(), delivery.notification.integration);
-                delivery.reference = self.groups.reference(&delivery.notification.group_key, &target);
+                delivery.reference = match delivery.notification.incident {
+                    Some(_) => self.incident_reference(&delivery.notification),
+                    None => self.groups.reference(&delivery.notification.group_key, &target),
+                };
                 match self.still_configured(&delivery.notification) {
                     true => call.out.push(Effect::Send(Box::new(delivery))),
                     false => {
@@ -72,6 +79,9 @@ impl Engine {
     }
 
     pub(super) fn take_decision(&mut self, decision: Decision, call: &mut Call<'_>) {
+        if let Some(policy) = self.is_for_incidents(&decision.target, &decision.verdict) {
+            return self.take_to_incidents(&policy, decision, call);
+        }
         let Decision { group_key, group_labels, route_labels, target, verdict, alerts, told } = decision;
         let (receiver, integration) = target.clone();
         let verdict = match verdict {
@@ -190,6 +200,11 @@ impl Engine {
             false => EventKind::Abandoned { notice, error: delivery.last_error.clone().unwrap_or_default() },
         };
         call.emit(notification.trace, kind);
+        if notification.incident.is_some() {
+            // The incident first: between the two records the delivery is made again under its key, and not forgotten.
+            self.settle_incident(&delivery, delivered, call);
+            return call.persist(keep::delivery_gone(number));
+        }
         // The group first: between the two records the delivery is made again under its key, and not forgotten.
         for key in notification.groups() {
             self.settle_group(key, call);
@@ -223,6 +238,7 @@ impl Engine {
             if self.external.remove(fingerprint).is_none() {
                 call.persist(keep::routed_gone(fingerprint));
             }
+            self.alerts_gone(fingerprint, call);
         }
     }
 }

@@ -126,6 +126,7 @@ impl fmt::Display for Why {
             Why::NobodyOnCall { schedules } => write!(f, "nobody is on call by {}", schedules.join(", ")),
             Why::Unreachable { who } => write!(f, "{} cannot be reached", who.join(", ")),
             Why::Fallback => write!(f, "nobody has answered any step"),
+            Why::Repage { times: 1 } => write!(f, "nobody has answered, paged once before"),
             Why::Repage { times } => write!(f, "nobody has answered, paged {times} times before"),
             Why::Reassigned { by } => write!(f, "reassigned by {by}"),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Action, Closed, Happening};
-use crate::model::{ALERT_NAME, Labels};
+use crate::model::{ALERT_NAME, Labels, format_duration};
 
 /// `DiskFull{host="a"}`
 struct Shown<'a>(&'a Labels);
@@ -61,6 +61,8 @@ impl fmt::Display for Happening {
             Happening::Arrived { receiver } => write!(f, "page arrived: {receiver}"),
             Happening::Failed { receiver, error } => write!(f, "page failed: {receiver}: {error}"),
             Happening::Withdrawn { receiver } => write!(f, "page withdrawn, somebody has answered: {receiver}"),
+            Happening::Held => write!(f, "paging waits: all alerts are silenced, inhibited or over"),
+            Happening::Overdue { late } => write!(f, "a step came {} late", format_duration(*late)),
             Happening::DeadlineMissed => write!(f, "nobody answered within the response time"),
             Happening::Answered { action, who } => write!(f, "{who}: {action}"),
             Happening::Reminded => write!(f, "reminded that the acknowledgement times out"),

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Begun, Cause, EscalationPolicy, Urgency, Who};
+use super::{Begun, Cause, Closed, Entry, EscalationPolicy, Happening, Urgency, Who};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 
 /// How many alerts of an incident are held whole; of further ones only that they fire.
 pub const ALERTS_MAX: usize = 200;
 /// How many entries the timeline of an incident holds; the earliest but the first go first.
 pub const TIMELINE_MAX: usize = 200;
+
+/// How long a closed incident is kept at least.
+pub const CLOSED_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Something that somebody is to take care of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +66,23 @@ pub struct Incident {
     /// The links that were used up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<String>,
+    /// How messages about it are found again, that can be changed or answered to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<MessageReference>,
+    /// What happened since it was last asked; not kept.
+    #[serde(skip)]
+    pub(super) news: Vec<Happening>,
+}
+
+/// How a message about an incident is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageReference {
+    /// The receiver.
+    pub receiver: String,
+    /// The number of the integration.
+    pub integration: usize,
+    /// What the sender knows it by.
+    pub reference: String,
 }
 
 /// How an incident stands.
@@ -97,28 +118,6 @@ pub enum IncidentState {
     },
 }
 
-/// Why an incident is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "why")]
-pub enum Closed {
-    /// None of its alerts fires.
-    AlertsOver,
-    /// Somebody said so.
-    Resolved {
-        /// Who.
-        by: Who,
-    },
-    /// It is part of another.
-    Merged {
-        /// The number of the other.
-        into: u64,
-        /// Who said so.
-        by: Who,
-    },
-    /// Nobody answered within the policy's `max_age`.
-    Stale,
-}
-
 /// What is done next while nobody answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Course {
@@ -130,6 +129,14 @@ pub struct Course {
     pub next: Upcoming,
     /// When that is due.
     pub due: Timestamp,
+    /// When it began.
+    pub since: Timestamp,
+    /// Whether somebody was paged in this round.
+    #[serde(default)]
+    pub has_paged: bool,
+    /// Whether pages wait because everything is silenced, inhibited or about to be told as over.
+    #[serde(default)]
+    pub is_held: bool,
 }
 
 /// What can be next.
@@ -188,99 +195,6 @@ pub struct Paged {
     pub on_their_way: Vec<u64>,
 }
 
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    #[serde(flatten)]
-    pub what: Happening,
-}
-
-/// What can happen to an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "happening")]
-pub enum Happening {
-    /// It was opened, or opened again.
-    Opened {
-        /// Why.
-        begun: Begun,
-    },
-    /// An alert belongs to it that did not.
-    AlertJoined {
-        /// Its labels.
-        labels: Labels,
-    },
-    /// An alert is over.
-    AlertOver {
-        /// Its labels.
-        labels: Labels,
-    },
-    /// Somebody is paged.
-    Paged {
-        /// Whom; none for a channel.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<String>,
-        /// Through which receiver.
-        receiver: String,
-        /// Why.
-        cause: Cause,
-    },
-    /// A step is left out.
-    StepSkipped {
-        /// Which one, from 1.
-        step: usize,
-        /// The time interval that does not hold.
-        when: String,
-    },
-    /// Nobody is on call by a schedule that others stand in for.
-    NobodyOnCall {
-        /// The schedule.
-        schedule: String,
-    },
-    /// A page has arrived.
-    Arrived {
-        /// Through which receiver.
-        receiver: String,
-    },
-    /// A page could not be delivered.
-    Failed {
-        /// Through which receiver.
-        receiver: String,
-        /// What went wrong; no secrets.
-        error: String,
-    },
-    /// A page that waited to be sent is not sent any more, because somebody has answered.
-    Withdrawn {
-        /// Through which receiver.
-        receiver: String,
-    },
-    /// Nobody has answered within the response time of its severity.
-    DeadlineMissed,
-    /// Somebody did something.
-    Answered {
-        /// What.
-        #[serde(flatten)]
-        action: Action,
-        /// Who.
-        who: Who,
-    },
-    /// Whoever acknowledged is reminded.
-    Reminded,
-    /// It became part of another, or another became part of it.
-    Merged {
-        /// The number of the other.
-        other: u64,
-    },
-    /// It is over.
-    Closed {
-        /// Why.
-        #[serde(flatten)]
-        why: Closed,
-    },
-}
-
 impl IncidentState {
     /// For people and for filters: `open`, `acknowledged`, `snoozed`, `closed`.
     pub fn name(&self) -> &'static str {
@@ -297,6 +211,14 @@ impl Incident {
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, IncidentState::Closed { .. })
+    }
+
+    /// When it was closed.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        match self.state {
+            IncidentState::Closed { at, .. } => Some(at),
+            _ => None,
+        }
     }
 
     /// Whether pages may be sent.
@@ -320,11 +242,36 @@ impl Incident {
     }
 
     /// Notes what happened; the first entry stays when the timeline is full.
-    pub(super) fn note(&mut self, at: Timestamp, what: Happening) {
+    pub fn note(&mut self, at: Timestamp, what: Happening) {
         if self.timeline.len() >= TIMELINE_MAX {
             self.timeline.remove(1);
             self.entries_gone += 1;
         }
+        self.news.push(what.clone());
         self.timeline.push(Entry { at, what });
+    }
+
+    /// What happened since this was last called.
+    pub fn take_news(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// When something about it is due next; `None` if nothing is. Of a closed one: when it is forgotten.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        match &self.state {
+            IncidentState::Open => {
+                let deadline = (!self.is_breached).then_some(self.answer_by);
+                let stale = self.policy.max_age.map(|age| self.course.since + age);
+                let contacts = self.pending.iter().map(|contact| contact.due);
+                [Some(self.course.due), deadline, stale].into_iter().flatten().chain(contacts).min()
+            }
+            IncidentState::Acknowledged { at, reminded, .. } => {
+                let timeout = self.policy.ack_timeout?;
+                let reminder = timeout.saturating_sub(self.policy.ack_reminder);
+                Some(*at + if *reminded { timeout } else { reminder })
+            }
+            IncidentState::Snoozed { until, .. } => Some(*until),
+            IncidentState::Closed { at, .. } => Some(*at + self.policy.reopen_within.max(CLOSED_KEPT)),
+        }
     }
 }

@@ -5,22 +5,28 @@ mod book;
 mod cause;
 mod happening;
 mod incident;
+mod paging;
 mod people;
 mod policy;
+mod priority;
 mod services;
 mod severity;
+mod timeline;
 
 pub use answer::{Action, Answer, AnswerError, NOTE_BYTES_MAX, SNOOZE_MAX, Via, Who};
-pub use book::Incidents;
+pub use book::{Bundle, CLOSED_MAX, Incidents};
 pub use cause::{Begun, Cause, Why};
 pub use incident::{
-    ALERTS_MAX, Closed, Course, Entry, Happening, Incident, IncidentState, Paged, PendingContact, TIMELINE_MAX,
+    ALERTS_MAX, CLOSED_KEPT, Course, Incident, IncidentState, MessageReference, Paged, PendingContact, TIMELINE_MAX,
     Upcoming, Watch,
 };
+pub use paging::{OVERDUE_AFTER, Order, World};
 pub use people::{Person, PersonalStep, Team, Urgency};
 pub use policy::{EscalationPolicy, RepeatPolicy, Step, StepRepeat, Target};
+pub use priority::Priority;
 pub use services::{Service, Services};
 pub use severity::{Severities, SeverityLevel};
+pub use timeline::{Closed, Entry, Happening};
 
 /// Everything that the configuration says of escalation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,3 +59,6 @@ impl EscalationPlan {
         self.teams.iter().find(|team| team.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ALERT_NAME, Fingerprint, Labels, Timestamp, TraceId};
@@ -35,8 +37,8 @@ pub struct Alert {
     pub ends_at: Option<Timestamp>,
     /// When it was last told of.
     pub updated_at: Timestamp,
-    /// Where to look at its source.
-    pub generator_url: String,
+    /// Where to look at its source; alerts of one rule share the text.
+    pub generator_url: Arc<str>,
     /// The batch of samples that it came from.
     #[serde(default)]
     pub trace: TraceId,

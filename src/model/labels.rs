@@ -1,28 +1,61 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// The label that holds a metric's name.
 pub const METRIC_NAME: &str = "__name__";
 /// The label that holds an alert's name.
 pub const ALERT_NAME: &str = "alertname";
 
-/// One name and its value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label {
-    /// The label's name.
-    pub name: CompactString,
-    /// The label's value, never empty inside [`Labels`].
-    pub value: CompactString,
-}
+/// How many labels a set has as a rule, or fewer.
+const LABELS_USUAL: usize = 12;
+/// How many bytes the length of a name or a value takes as a rule.
+const LENGTH_USUAL: usize = 1;
+/// The bits of a number that one byte holds, and the bit that says that more follow. Such bytes are letters of ASCII, so that
+/// a set is a text.
+const DIGIT_BITS: u32 = 6;
+const DIGIT: usize = (1 << DIGIT_BITS) - 1;
+const MORE: u8 = 1 << DIGIT_BITS;
+/// The names that most sets have, in order, which take one byte each.
+const USUAL_NAMES: [&str; 24] = [
+    "__name__",
+    "alertname",
+    "cluster",
+    "container",
+    "description",
+    "device",
+    "endpoint",
+    "env",
+    "host",
+    "instance",
+    "job",
+    "le",
+    "message",
+    "mode",
+    "mountpoint",
+    "namespace",
+    "node",
+    "pod",
+    "prometheus",
+    "region",
+    "runbook_url",
+    "service",
+    "severity",
+    "summary",
+];
 
 /// A set of labels, sorted by name, without empty values and without repeated names; cheap to clone.
 ///
 /// An absent label and an empty one are the same thing, as everywhere in Prometheus.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Labels(Arc<[Label]>);
+///
+/// One text: the number of labels, and of each its name and its value after its length. A name of [`USUAL_NAMES`] stands as its
+/// place there, any other as its length and its text. Equal sets are equal texts.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Labels(Arc<str>);
 
 /// The FNV-1a 64 hash of a label set, as Alertmanager and Prometheus compute it; written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,19 +71,41 @@ impl fmt::Display for Fingerprint {
 impl Labels {
     /// The labels of `pairs`; of a repeated name the last wins, empty values are dropped.
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut builder = LabelsBuilder::default();
-        for (name, value) in pairs {
-            builder.set(name.as_ref(), value.as_ref());
+        let mut pairs: SmallVec<[(N, V); LABELS_USUAL]> = pairs.into_iter().collect();
+        let ordered = pairs.is_sorted_by(|(before, _), (after, _)| before.as_ref() < after.as_ref());
+        if !ordered {
+            // The sort is stable: the last of equal names stays the last, and of those it is kept.
+            pairs.sort_by(|(one, _), (other, _)| one.as_ref().cmp(other.as_ref()));
+            pairs.reverse();
+            pairs.dedup_by(|(later, _), (earlier, _)| later.as_ref() == earlier.as_ref());
+            pairs.reverse();
         }
-        builder.finish()
+        Labels::pack(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+    }
+
+    /// The set of `pairs`, which are in order of their names; those with empty values are left out.
+    fn pack<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Labels {
+        let pairs = pairs.filter(|(_, value)| !value.is_empty());
+        let bytes: usize = pairs.clone().map(|(name, value)| name.len() + value.len() + 2 * LENGTH_USUAL).sum();
+        let mut text = String::with_capacity(bytes + LENGTH_USUAL);
+        push_number(pairs.clone().count(), &mut text);
+        for (name, value) in pairs {
+            match USUAL_NAMES.binary_search(&name) {
+                Ok(place) => push_number(place, &mut text),
+                Err(_) => {
+                    push_number(USUAL_NAMES.len() + name.len(), &mut text);
+                    text.push_str(name);
+                }
+            }
+            push_number(value.len(), &mut text);
+            text.push_str(value);
+        }
+        Labels(text.into())
     }
 
     /// The value of `name`, or `""`.
     pub fn get(&self, name: &str) -> &str {
-        match self.0.binary_search_by(|label| label.name.as_str().cmp(name)) {
-            Ok(index) => &self.0[index].value,
-            Err(_) => "",
-        }
+        self.iter().find(|(other, _)| *other == name).map_or("", |(_, value)| value)
     }
 
     /// Whether `name` has a value.
@@ -64,23 +119,30 @@ impl Labels {
     }
 
     /// The labels in order of their names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|label| (label.name.as_str(), label.value.as_str()))
+    pub fn iter(&self) -> LabelsIter<'_> {
+        let mut rest = &*self.0;
+        LabelsIter { count: take_number(&mut rest), rest }
     }
 
     /// How many labels there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().len()
     }
 
     /// Whether there is no label.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// How many bytes the set takes.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
     }
 
     /// A builder that starts with these labels.
     pub fn builder(&self) -> LabelsBuilder {
-        LabelsBuilder { labels: self.0.to_vec() }
+        let label = |(name, value)| Label { name: CompactString::new(name), value: CompactString::new(value) };
+        LabelsBuilder { labels: self.iter().map(label).collect() }
     }
 
     /// These labels without `__name__`.
@@ -90,7 +152,7 @@ impl Labels {
 
     /// The labels whose names `keep` accepts.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) -> Labels {
-        Labels(self.0.iter().filter(|label| keep(&label.name)).cloned().collect())
+        Labels::pack(self.iter().filter(|(name, _)| keep(name)))
     }
 
     /// These labels with those of `over` laid over them.
@@ -110,17 +172,95 @@ impl Labels {
                 hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         };
-        for label in self.0.iter() {
-            feed(label.name.as_bytes());
-            feed(label.value.as_bytes());
+        for (name, value) in self.iter() {
+            feed(name.as_bytes());
+            feed(value.as_bytes());
         }
         Fingerprint(hash)
     }
 }
 
+/// Adds a number in steps of six bits, the lowest first, each but the last with the seventh bit set.
+fn push_number(mut number: usize, text: &mut String) {
+    while number > DIGIT {
+        text.push(char::from((number & DIGIT) as u8 | MORE));
+        number >>= DIGIT_BITS;
+    }
+    text.push(char::from(number as u8));
+}
+
+/// Takes a number off the beginning, as [`push_number`] has written it.
+fn take_number(text: &mut &str) -> usize {
+    let mut number = 0;
+    for (place, byte) in text.bytes().enumerate() {
+        number |= (usize::from(byte) & DIGIT) << (DIGIT_BITS * place as u32);
+        if byte & MORE == 0 {
+            *text = &text[place + 1..];
+            break;
+        }
+    }
+    number
+}
+
+/// The labels of a set, in order of their names.
+#[derive(Clone, Debug)]
+pub struct LabelsIter<'a> {
+    rest: &'a str,
+    count: usize,
+}
+
+impl<'a> LabelsIter<'a> {
+    fn name(&mut self) -> &'a str {
+        let number = take_number(&mut self.rest);
+        match number.checked_sub(USUAL_NAMES.len()) {
+            Some(length) => self.text(length),
+            None => USUAL_NAMES[number],
+        }
+    }
+
+    fn value(&mut self) -> &'a str {
+        let length = take_number(&mut self.rest);
+        self.text(length)
+    }
+
+    fn text(&mut self, length: usize) -> &'a str {
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        text
+    }
+}
+
+impl<'a> Iterator for LabelsIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<(&'a str, &'a str)> {
+        self.count = self.count.checked_sub(1)?;
+        Some((self.name(), self.value()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.count, Some(self.count))
+    }
+}
+
+impl ExactSizeIterator for LabelsIter<'_> {}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Labels) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By the first label that differs, as lists of names and values.
+impl Ord for Labels {
+    fn cmp(&self, other: &Labels) -> Ordering {
+        self.iter().cmp(other.iter())
+    }
+}
+
 impl Default for Labels {
     fn default() -> Self {
-        Labels(Arc::from([]))
+        Labels::pack(std::iter::empty())
     }
 }
 
@@ -173,6 +313,13 @@ impl<'de> Deserialize<'de> for Labels {
         let map = std::collections::BTreeMap::<String, String>::deserialize(deserializer)?;
         Ok(Labels::from_pairs(map))
     }
+}
+
+/// One name and its value, of a set that is being collected.
+#[derive(Clone, Debug)]
+struct Label {
+    name: CompactString,
+    value: CompactString,
 }
 
 /// Collects labels in any order and yields the sorted set.
@@ -237,7 +384,7 @@ impl LabelsBuilder {
 
     /// The finished set.
     pub fn finish(self) -> Labels {
-        Labels(self.labels.into())
+        Labels::pack(self.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())))
     }
 }
 
@@ -256,7 +403,52 @@ pub fn is_label_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+        let part = || prop_oneof![8 => "[a-cü]{0,2}", 2 => "job|le|summary|__name__", 1 => "[a-z]{60,70}", 1 => "[é]{2000,2100}"];
+        proptest::collection::vec((part(), part()), 0..6)
+    }
+
+    /// What a set is to hold: of a repeated name the last value, and none that is empty.
+    fn model(pairs: &[(String, String)]) -> BTreeMap<&str, &str> {
+        let mut model: BTreeMap<&str, &str> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+        model.retain(|_, value| !value.is_empty());
+        model
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_sorted_maps(one in pairs(), other in pairs()) {
+            let (labels, expected) = (Labels::from_pairs(one.iter().map(|(a, b)| (a, b))), model(&one));
+            prop_assert!(labels.iter().eq(expected.iter().map(|(name, value)| (*name, *value))));
+            prop_assert_eq!(labels.len(), expected.len());
+            prop_assert_eq!(labels.is_empty(), expected.is_empty());
+            for (name, _) in one.iter().chain(&other) {
+                prop_assert_eq!(labels.get(name), expected.get(&**name).copied().unwrap_or_default());
+            }
+            prop_assert_eq!(&labels.builder().finish(), &labels);
+            let mut builder = LabelsBuilder::default();
+            for (name, value) in &one {
+                builder.set(name, value);
+            }
+            prop_assert_eq!(&builder.finish(), &labels);
+            let other_labels = Labels::from_pairs(other.iter().map(|(a, b)| (a, b)));
+            prop_assert_eq!(labels.cmp(&other_labels), expected.iter().cmp(model(&other).iter()));
+            prop_assert_eq!(labels == other_labels, expected == model(&other));
+        }
+    }
+
+    #[test]
+    fn usual_names_take_a_byte_each() {
+        assert!(USUAL_NAMES.is_sorted_by(|before, after| before < after) && USUAL_NAMES.len() <= DIGIT);
+        let labels = Labels::from_pairs(USUAL_NAMES.map(|name| (name, "1")));
+        assert_eq!(labels.bytes(), 1 + 3 * USUAL_NAMES.len());
+    }
 
     #[test]
     fn sorted_without_empty_or_repeated() {

@@ -32,12 +32,14 @@ pub use histogram::{
     PROGRESSION_BUCKETS_MAX, PROGRESSION_LENGTH_MAX, Progress, QuantileRemark, SampleValue, StartTime,
     classic_to_native, parse_notation, progression, read_notation,
 };
-pub use labels::{ALERT_NAME, Fingerprint, Label, Labels, LabelsBuilder, METRIC_NAME, is_label_name, is_metric_name};
+pub use labels::{
+    ALERT_NAME, Fingerprint, Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_label_name, is_metric_name,
+};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use percent::push_percent_encoded;
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, is_stale, parse_value};
-pub use time::{Timestamp, from_rfc3339, rfc3339};
+pub use time::{Timestamp, from_rfc3339, rfc3339, rfc3339_or_none};
 pub use timed::Timed;
 pub use trace::TraceId;

@@ -10,6 +10,7 @@ use super::inhibit::{InhibitRule, Inhibition};
 use super::muting::{Muting, SilencesNow};
 use super::planned::Planned;
 use super::recheck::SuppressedAlert;
+use super::texts::Texts;
 use super::verdict::Told;
 use super::watch::Watch;
 use super::{PlannedSilence, Route, RouteTree, Silence, Silences, TimeInterval};
@@ -48,6 +49,8 @@ pub struct Groups {
     pub(super) muting_changed: bool,
     /// The alerts that flap.
     pub(super) flapping: BTreeSet<Fingerprint>,
+    /// The addresses of the alerts' sources.
+    texts: Texts,
 }
 
 impl Groups {
@@ -59,7 +62,8 @@ impl Groups {
     }
 
     /// Takes up an alert from the store.
-    pub fn restore_alert(&mut self, alert: Alert) {
+    pub fn restore_alert(&mut self, mut alert: Alert) {
+        alert.generator_url = self.texts.share(alert.generator_url);
         self.alerts.insert(alert.fingerprint(), Arc::new(alert));
     }
 
@@ -140,7 +144,18 @@ impl Groups {
     /// Takes in an alert that fires, changed or ended, and puts it into the groups it belongs to: one that ended only
     /// where it is known already. Returns the keys of the groups that are new or changed.
     pub fn upsert(&mut self, tree: &RouteTree, now: Timestamp, alert: Alert) -> Vec<String> {
-        let fingerprint = alert.fingerprint();
+        self.upsert_as(tree, now, alert.fingerprint(), alert)
+    }
+
+    /// As [`Groups::upsert`], where the alert's fingerprint is known.
+    pub fn upsert_as(
+        &mut self,
+        tree: &RouteTree,
+        now: Timestamp,
+        fingerprint: Fingerprint,
+        mut alert: Alert,
+    ) -> Vec<String> {
+        alert.generator_url = self.texts.share(alert.generator_url);
         let mut touched = self.assign(tree, now, fingerprint, &alert);
         self.muting_changed |= self.muting.inhibition.note(&alert, now);
         if alert.status(now) == AlertStatus::Resolved && !self.watch.is_empty() {
@@ -151,11 +166,11 @@ impl Groups {
     }
 
     /// The alert was told of again, and is as it was.
-    pub fn touch(&mut self, alert: Fingerprint, now: Timestamp, generator_url: &str) {
+    pub fn touch(&mut self, alert: Fingerprint, now: Timestamp, generator_url: &Arc<str>) {
         let Some(alert) = self.alerts.get_mut(&alert).map(Arc::make_mut) else { return };
         alert.updated_at = now;
-        if alert.generator_url != generator_url {
-            generator_url.clone_into(&mut alert.generator_url);
+        if alert.generator_url != *generator_url {
+            alert.generator_url = self.texts.share(Arc::clone(generator_url));
         }
     }
 

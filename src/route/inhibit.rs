@@ -149,7 +149,7 @@ mod tests {
             starts_at: Timestamp::from_seconds(0),
             ends_at: ends_at.map(Timestamp::from_seconds),
             updated_at: Timestamp::from_seconds(0),
-            generator_url: String::new(),
+            generator_url: "".into(),
             trace: TraceId::NONE,
         }
     }

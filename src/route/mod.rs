@@ -13,6 +13,7 @@ mod recheck;
 mod silence;
 mod stand_in;
 mod summary;
+mod texts;
 mod time_interval;
 mod timer;
 mod tree;

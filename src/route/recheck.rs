@@ -52,6 +52,16 @@ impl Groups {
         self.muting.suppression(route, &alert.labels, now)
     }
 
+    /// Whether an alert with `labels` is inhibited or silenced, wherever it is routed.
+    pub fn is_muted(&self, labels: &Labels, now: Timestamp) -> bool {
+        self.muting.suppression(None, labels, now).is_some()
+    }
+
+    /// Whether the time interval `name` holds; one that is not configured does not.
+    pub fn is_in_interval(&self, name: &str, now: Timestamp) -> bool {
+        self.muting.intervals.get(name).is_some_and(|interval| interval.contains(now))
+    }
+
     /// The time intervals that keep `route` from telling anything now.
     pub fn muted_by(&self, route: Option<&Route>, now: Timestamp) -> Vec<String> {
         match self.muting.by_time(route, now) {

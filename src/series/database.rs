@@ -235,11 +235,7 @@ impl Database {
 
     /// How much is held and was refused. Takes time in proportion to the number of series.
     pub fn stats(&self) -> Stats {
-        let of_series = |series: &Series| {
-            let text: usize = series.labels.iter().map(|(name, value)| heap_bytes(name) + heap_bytes(value)).sum();
-            let labels = series.labels.len() * size_of::<crate::model::Label>() + text;
-            labels + series.history.bytes()
-        };
+        let of_series = |series: &Series| series.labels.bytes() + series.history.bytes();
         let fixed = self.slots.capacity() * size_of::<Slot>() + self.by_labels.capacity() * size_of::<u32>();
         Stats {
             series: self.by_labels.len(),
@@ -475,11 +471,6 @@ fn check_labels(labels: &Labels, limits: &Limits) -> Result<(), AppendError> {
         }
     }
     Ok(())
-}
-
-/// What a label's text takes on the heap: up to 24 bytes are kept inline.
-fn heap_bytes(text: &str) -> usize {
-    if text.len() > 24 { text.len() } else { 0 }
 }
 
 #[cfg(test)]

@@ -123,6 +123,9 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
             let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             ("audit", format!("{who} {action} {subject}{why}"))
         }
+        EventKind::Incident { number, title, severity, happening, .. } => {
+            ("incident", format!("{number} {severity} {title}: {happening}"))
+        }
         EventKind::RuleRemoved { firing } => ("removed", format!("a rule; {firing} of its alerts were firing")),
         EventKind::Delivered(notice) => ("sent", told(notice)),
         EventKind::Withheld { receiver, reason, group_key, suppressed, .. } => {

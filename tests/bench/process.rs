@@ -85,6 +85,12 @@ impl Process {
         Some(Process::launch(command, address, "/-/ready").0)
     }
 
+    /// The value of a metric without labels, if the service has it.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// The most memory that was resident so far, in MiB.
     pub(crate) fn peak_mib(&self) -> f64 {
         self.status_kib("VmHWM:") / 1024.0

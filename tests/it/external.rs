@@ -143,7 +143,7 @@ fn posted(host: &str, starts: Option<i64>, ends: Option<i64>) -> ExternalAlert {
         annotations: Labels::default(),
         starts_at: starts.map(Timestamp::from_seconds),
         ends_at: ends.map(Timestamp::from_seconds),
-        generator_url: "http://prometheus/".to_owned(),
+        generator_url: "http://prometheus/".into(),
         trace: TraceId::NONE,
     }
 }

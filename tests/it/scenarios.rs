@@ -182,7 +182,7 @@ impl World {
             annotations: Labels::default(),
             starts_at: None,
             ends_at: None,
-            generator_url: String::new(),
+            generator_url: "".into(),
             trace: TraceId::NONE,
         };
         let mut labels = words;

@@ -1,8 +1,8 @@
 //! What senders say of their alerts, and when each is over unless it is posted again.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::ExternalAlert;
@@ -53,23 +53,23 @@ impl Range {
     }
 }
 
-/// What is said of an alert from outside.
+/// What is said of an alert from outside. There may be very many.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Source {
-    pub(super) range: Range,
-    /// It is over, and that is decided.
-    pub(super) ended: bool,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
     pub(super) annotations: Labels,
     /// The end that is on disk.
     kept_end: Timestamp,
     /// After a restart the alert fires at least this long; what ends within it needs no writing down.
-    grace: Duration,
-    /// How far ahead the end was that was last written down because it was moved on.
-    ahead: Duration,
-    /// Its place among those that are to end.
-    looked_at: Option<Timestamp>,
+    grace_ms: u64,
     /// The page that it is written on.
     page: u64,
+    /// How far ahead the end was that was last written down because it was moved on, in milliseconds.
+    ahead_ms: u32,
+    is_timeout: bool,
+    /// It is over, and that is decided.
+    pub(super) ended: bool,
 }
 
 /// What is on disk of a source, besides the alert.
@@ -85,16 +85,9 @@ pub(in crate::engine) struct KeptSource {
 impl Source {
     /// A source that is to be written down.
     pub(super) fn new(range: Range, ended: bool, annotations: Labels, grace: Duration) -> Source {
-        Source {
-            range,
-            ended,
-            annotations,
-            kept_end: range.ends_at,
-            grace,
-            ahead: Duration::ZERO,
-            looked_at: None,
-            page: 0,
-        }
+        let Range { starts_at, ends_at, is_timeout } = range;
+        let (kept_end, grace_ms) = (ends_at, millis(grace));
+        Source { starts_at, ends_at, annotations, kept_end, grace_ms, page: 0, ahead_ms: 0, is_timeout, ended }
     }
 
     /// The source as of a restart at `now`. Nobody could post while nothing ran, and later ends may have been promised than
@@ -104,23 +97,31 @@ impl Source {
         let range = Range { starts_at: kept.starts_at, ends_at: kept.ends_at, is_timeout: kept.is_timeout };
         let prolonged = Range { ends_at: now + grace, is_timeout: true, ..range };
         let range = if kept.ended || range.ends_at >= prolonged.ends_at { range } else { prolonged };
-        let kept_end = kept.ends_at;
-        let ahead = Duration::ZERO;
-        Source { range, ended: kept.ended, annotations, kept_end, grace, ahead, looked_at: None, page: 0 }
+        Source { kept_end: kept.ends_at, ..Source::new(range, kept.ended, annotations, grace) }
+    }
+
+    pub(super) fn range(&self) -> Range {
+        Range { starts_at: self.starts_at, ends_at: self.ends_at, is_timeout: self.is_timeout }
+    }
+
+    fn set_range(&mut self, Range { starts_at, ends_at, is_timeout }: Range) {
+        (self.starts_at, self.ends_at, self.is_timeout) = (starts_at, ends_at, is_timeout);
     }
 
     /// Whether a post of `annotations` over `range` says what was said before, but for the end.
     pub(super) fn says(&self, range: &Range, annotations: &Labels) -> bool {
-        self.range.starts_at == range.starts_at && self.annotations == *annotations
+        self.starts_at == range.starts_at && self.annotations == *annotations
     }
 }
 
-/// All sources, with the times at which they are to be looked at.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// All sources, on their pages.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Book {
     sources: HashMap<Fingerprint, Source>,
-    /// No alert stands here later than at its end; one whose end was moved on may stand earlier.
-    due: BTreeSet<(Timestamp, Fingerprint)>,
     firing: usize,
     pub(super) pages: Pages,
 }
@@ -146,17 +147,17 @@ impl Book {
 
     /// When the next look is due.
     pub(in crate::engine) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        self.pages.next_due().map(|(at, _)| at)
     }
 
     /// What is to be on disk of the source.
     pub(in crate::engine) fn kept(&self, alert: Fingerprint) -> Option<KeptSource> {
         self.get(alert).map(|source| KeptSource {
-            starts_at: source.range.starts_at,
+            starts_at: source.starts_at,
             ends_at: source.kept_end,
-            is_timeout: source.range.is_timeout,
+            is_timeout: source.is_timeout,
             ended: source.ended,
-            grace_ms: u64::try_from(source.grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: source.grace_ms,
         })
     }
 
@@ -171,7 +172,7 @@ impl Book {
         match self.take(alert) {
             Some(before) => {
                 // What it is known to do from post to post stays known.
-                source.grace = source.grace.max(before.grace);
+                source.grace_ms = source.grace_ms.max(before.grace_ms);
                 source.page = before.page;
             }
             None => source.page = self.pages.add(alert, bytes),
@@ -180,11 +181,10 @@ impl Book {
         self.insert(alert, source);
     }
 
-    fn insert(&mut self, alert: Fingerprint, mut source: Source) {
+    fn insert(&mut self, alert: Fingerprint, source: Source) {
         if !source.ended {
             self.firing += 1;
-            source.looked_at = Some(source.range.ends_at);
-            self.due.insert((source.range.ends_at, alert));
+            self.pages.look_at(source.page, source.ends_at);
         }
         self.sources.insert(alert, source);
     }
@@ -206,9 +206,6 @@ impl Book {
     fn take(&mut self, alert: Fingerprint) -> Option<Source> {
         let source = self.sources.remove(&alert)?;
         self.firing -= usize::from(!source.ended);
-        if let Some(at) = source.looked_at {
-            self.due.remove(&(at, alert));
-        }
         Some(source)
     }
 
@@ -216,19 +213,16 @@ impl Book {
     /// from `now` on would not end it sooner.
     pub(super) fn prolong(&mut self, alert: Fingerprint, range: Range, now: Timestamp) -> bool {
         let Some(source) = self.sources.get_mut(&alert) else { return false };
-        source.range = range;
-        if let Some(looked_at) = source.looked_at.filter(|looked_at| range.ends_at < *looked_at) {
-            self.due.remove(&(looked_at, alert));
-            self.due.insert((range.ends_at, alert));
-            source.looked_at = Some(range.ends_at);
-        }
+        source.set_range(range);
+        self.pages.look_at(source.page, range.ends_at);
         let ahead = range.ends_at.since(now);
-        if range.ends_at > source.kept_end.max(now + source.grace) {
+        if range.ends_at > source.kept_end.max(now + Duration::from_millis(source.grace_ms)) {
             // A sender that has twice posted as far ahead does so again; the eighth is for posts that come early or late.
-            if ahead.abs_diff(source.ahead) <= ahead / 8 {
-                source.grace = ahead.saturating_add(ahead / 8).clamp(source.grace, source.grace.max(GRACE_MAX));
+            if ahead.abs_diff(Duration::from_millis(u64::from(source.ahead_ms))) <= ahead / 8 {
+                let earned = millis(ahead.saturating_add(ahead / 8));
+                source.grace_ms = earned.clamp(source.grace_ms, source.grace_ms.max(millis(GRACE_MAX)));
             }
-            source.ahead = ahead;
+            source.ahead_ms = u32::try_from(ahead.as_millis()).unwrap_or(u32::MAX);
         } else if range.ends_at >= source.kept_end {
             return false;
         }
@@ -236,20 +230,28 @@ impl Book {
         true
     }
 
-    /// Takes note of the next alert that is over by `now`, and names it.
-    pub(super) fn take_ended(&mut self, now: Timestamp) -> Option<Fingerprint> {
-        while let Some((_, alert)) = self.due.first().filter(|(at, _)| *at <= now).copied() {
-            self.due.pop_first();
-            let Some(source) = self.sources.get_mut(&alert) else { continue };
-            if source.range.is_over(now) {
-                source.looked_at = None;
-                source.ended = true;
-                source.kept_end = source.range.ends_at;
-                self.firing -= 1;
-                return Some(alert);
+    /// Takes note of the next alerts that are over by `now`, and names them, the one that ended first before the others;
+    /// `None` once there are no more.
+    pub(super) fn take_ended(&mut self, now: Timestamp) -> Option<Vec<Fingerprint>> {
+        while let Some((_, page)) = self.pages.next_due().filter(|(at, _)| *at <= now) {
+            let mut over = Vec::new();
+            let mut next = None;
+            for alert in self.pages.alerts(page) {
+                let Some(source) = self.sources.get_mut(alert).filter(|source| !source.ended) else { continue };
+                if source.range().is_over(now) {
+                    source.ended = true;
+                    source.kept_end = source.ends_at;
+                    over.push((source.ends_at, *alert));
+                } else {
+                    next = Some(next.map_or(source.ends_at, |next: Timestamp| next.min(source.ends_at)));
+                }
             }
-            source.looked_at = Some(source.range.ends_at);
-            self.due.insert((source.range.ends_at, alert));
+            self.pages.looked_at(page, next);
+            if !over.is_empty() {
+                self.firing -= over.len();
+                over.sort_unstable();
+                return Some(over.into_iter().map(|(_, alert)| alert).collect());
+            }
         }
         None
     }

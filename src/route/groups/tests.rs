@@ -50,7 +50,7 @@ impl World {
             starts_at: at(starts),
             ends_at: ends.map(at),
             updated_at: at(now),
-            generator_url: String::new(),
+            generator_url: "".into(),
             trace: TraceId::NONE,
         };
         self.groups.upsert(&self.tree, at(now), alert);

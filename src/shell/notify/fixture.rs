@@ -30,7 +30,7 @@ pub(super) fn notification() -> Notification {
         starts_at: at("2026-11-22T02:55:00Z"),
         ends_at,
         updated_at: at("2026-11-22T03:00:00Z"),
-        generator_url: format!("{EXTERNAL_URL}/graph?g0.expr=node_load1"),
+        generator_url: format!("{EXTERNAL_URL}/graph?g0.expr=node_load1").into(),
         trace: TraceId::NONE,
     };
     let text = Labels::from_pairs([("summary", "Load is high, überall"), ("value", "9.5")]);

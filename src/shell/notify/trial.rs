@@ -46,7 +46,7 @@ impl TrialAlert {
             starts_at: if self.is_resolved { now - FIRED_FOR } else { now },
             ends_at: self.is_resolved.then_some(now),
             updated_at: now,
-            generator_url: String::new(),
+            generator_url: "".into(),
             trace: TraceId::NONE,
         }
     }

@@ -165,7 +165,7 @@ receivers: [{name: r}]
             starts_at: now() - Duration::from_secs(hours * 3600),
             ends_at: None,
             updated_at: now(),
-            generator_url: "http://bell/api/v1/rules?rule_name[]=x".to_owned(),
+            generator_url: "http://bell/api/v1/rules?rule_name[]=x".into(),
             trace: TraceId::NONE,
         }
     }
@@ -190,8 +190,8 @@ receivers: [{name: r}]
     #[test]
     fn nothing_to_show() {
         let own = alert(&HIGH, 1);
-        let outside = Alert { generator_url: "http://prom/graph".to_owned(), ..own.clone() };
-        let trial = Alert { generator_url: String::new(), ..own.clone() };
+        let outside = Alert { generator_url: "http://prom/graph".into(), ..own.clone() };
+        let trial = Alert { generator_url: "".into(), ..own.clone() };
         let named = |name| alert(&[("alertname", name)], 1);
         let elsewhere = alert(&[("alertname", "HighLoad"), ("instance", "c"), ("severity", "critical")], 1);
         let other = alert(&[("alertname", "HighLoad"), ("instance", "a"), ("severity", "page")], 1);

@@ -564,6 +564,9 @@ fn log(event: &Event) {
         EventKind::Silence { id, state, matchers, created_by, comment, ends_at } => {
             info!(id, state = state.as_str(), matchers, created_by, comment, %ends_at, "silence");
         }
+        EventKind::Incident { number, policy, title, severity, happening } => {
+            info!(%trace_id, %at, incident = number, policy, title, severity, %happening, "incident");
+        }
         EventKind::Override { id, fate, schedule, change, from, until, created_by, comment } => {
             let schedule = schedule.as_deref().unwrap_or("all");
             info!(id, fate = fate.as_str(), schedule, %change, %from, %until, created_by, comment, "override");

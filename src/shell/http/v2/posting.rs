@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use smallvec::SmallVec;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
 use super::{App, refused, stopping};
 use crate::engine::{ExternalAlert, ExternalError};
-use crate::model::{Labels, LabelsBuilder, Timestamp, TraceId};
+use crate::model::{Labels, Timestamp, TraceId};
 
 /// How many alerts a request may hold.
 const ALERTS_MAX: usize = 100_000;
@@ -26,6 +27,8 @@ const LARGEST_BODIES_MAX: usize = 2;
 const BODY_BYTES_MIN: usize = 16 << 10;
 /// Bodies up to this size are read where they arrive, larger ones on a thread that may block.
 const INLINE_BYTES_MAX: usize = 128 << 10;
+/// How many labels an alert has as a rule, or fewer.
+const LABELS_USUAL: usize = 8;
 /// How many faults an answer names.
 const FAULTS_NAMED_MAX: usize = 20;
 
@@ -134,7 +137,7 @@ struct Posted {
     #[serde(default, deserialize_with = "moment")]
     ends_at: Option<Timestamp>,
     #[serde(default, rename = "generatorURL", deserialize_with = "text")]
-    generator_url: String,
+    generator_url: Arc<str>,
 }
 
 impl Posted {
@@ -184,13 +187,11 @@ fn label_set<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Er
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
-            let mut labels = LabelsBuilder::default();
+            let mut labels: SmallVec<[(Cow<'de, str>, Cow<'de, str>); LABELS_USUAL]> = SmallVec::new();
             while let Some((Text(name), Text(value))) = map.next_entry::<Text<'de>, Text<'de>>()? {
-                if !labels.insert_new(&name, &value) {
-                    labels.set(&name, &value);
-                }
+                labels.push((name, value));
             }
-            Ok(labels.finish())
+            Ok(Labels::from_pairs(labels))
         }
     }
     deserializer.deserialize_any(Reader)
@@ -206,8 +207,8 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
     Timestamp::parse_rfc3339(&text).map(Some).ok_or_else(wrong)
 }
 
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|Text(text)| Arc::from(text)).unwrap_or_default())
 }
 
 #[cfg(test)]
