@@ -110,6 +110,7 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Post, "/api/v2/silences", RESPOND),
         (Delete, "/api/v2/silence/{id}", RESPOND),
         (Post, "/api/v1/overrides", RESPOND),
+        (Post, "/api/v1/overrides/calendar", RESPOND),
         (Delete, "/api/v1/overrides/{id}", RESPOND),
         (Post, "/api/v1/incidents/{number}/{action}", RESPOND),
         (Post, "/api/v1/receivers/{name}/test", ADMIN),
