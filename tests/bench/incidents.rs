@@ -48,7 +48,9 @@ const WATCHED: Duration = Duration::from_secs(10);
 fn main() {
     let asked: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let counts = if asked.is_empty() { vec![100, 1_000, 10_000] } else { asked };
-    println!("| open | idle tick | tick with {DUE} due | restore | resident | peak | CPU idle | start |\n|---|---|---|---|---|---|---|---|");
+    println!(
+        "| open | idle tick | tick with {DUE} due | restore | resident | peak | CPU idle | start |\n|---|---|---|---|---|---|---|---|"
+    );
     for count in counts {
         let ticks = ticks(count);
         let service = service(count);

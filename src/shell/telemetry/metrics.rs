@@ -397,6 +397,8 @@ impl Metrics {
         if result == WatchdogResult::Success {
             self.watchdog_last_success.set(now.seconds_f64());
         }
+    }
+
     /// What is counted of incidents.
     pub fn incidents(&self) -> &IncidentMetrics {
         &self.incidents

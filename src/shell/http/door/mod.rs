@@ -294,9 +294,12 @@ impl Door {
         };
         let actor = match &key {
             _ if need == Need::Proof => Actor::anonymous(Roles::NONE, address),
-            KeyVerdict::Right(name) => {
-                Actor { name: format!("heartbeat {name}").into(), roles: Roles::from(Role::Write), address }
-            }
+            KeyVerdict::Right(name) => Actor {
+                name: format!("heartbeat {name}").into(),
+                roles: Roles::from(Role::Write),
+                address,
+                is_user: false,
+            },
             _ => self.identify(rules, request.headers(), address, now).await?,
         };
         let allowed = match need {
