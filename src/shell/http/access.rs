@@ -84,6 +84,8 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/api/v1/oncall/users/{file}", READ),
         (Get, "/api/v1/oncall/{file}", READ),
         (Get, "/api/v1/overrides", READ),
+        (Get, "/api/v1/incidents", READ),
+        (Get, "/api/v1/incidents/{number}", READ),
         (Get, "/api/v1/status/runtimeinfo", READ),
         (GetPost, "/api/v1/query", READ),
         (GetPost, "/api/v1/query_range", READ),
@@ -108,7 +110,9 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Post, "/api/v2/silences", RESPOND),
         (Delete, "/api/v2/silence/{id}", RESPOND),
         (Post, "/api/v1/overrides", RESPOND),
+        (Post, "/api/v1/overrides/calendar", RESPOND),
         (Delete, "/api/v1/overrides/{id}", RESPOND),
+        (Post, "/api/v1/incidents/{number}/{action}", RESPOND),
         (Post, "/api/v1/receivers/{name}/test", ADMIN),
         (PostPut, "/-/reload", ADMIN),
     ]

@@ -8,6 +8,7 @@ mod door;
 mod health;
 mod heartbeats;
 mod history;
+mod incidents;
 mod oncall;
 mod openapi;
 mod overrides;
@@ -21,6 +22,12 @@ mod v2;
 pub use actor::Actor;
 use audit::Author;
 pub use door::{Door, DoorError, DoorRules};
+#[cfg(test)]
+pub(crate) use incidents::samples;
+pub use incidents::{
+    Ahead, IncidentAlert, IncidentDetail, IncidentPage, IncidentStep, IncidentSummary, NextUp, PriorityShown, Rfc3339,
+    Standing, TimelineLine,
+};
 pub use query::Queries;
 pub use server::serve;
 
@@ -113,6 +120,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
+        .merge(incidents::routes())
         .merge(v2::routes(limits.compressed_bytes_max))
         .with_state(app);
     let routes = routes
@@ -130,6 +138,7 @@ async fn index() -> impl IntoResponse {
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
          GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
          GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\
+         GET  /api/v1/incidents  /api/v1/incidents/NUMBER  POST /api/v1/incidents/NUMBER/ACTION\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/openapi.json  /api/openapi.yaml\n\

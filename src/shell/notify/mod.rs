@@ -52,6 +52,8 @@ mod chat_payload_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod incident_note_tests;
+#[cfg(test)]
 mod incident_tests;
 
 use std::fmt;
@@ -65,6 +67,7 @@ pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
 pub(crate) use text::escape_html;
+pub(crate) use text::{cut, one_line};
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 

@@ -14,10 +14,10 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
-mod vitals;
-mod watchdog;
 #[cfg(test)]
 mod testing;
+mod vitals;
+mod watchdog;
 mod windows;
 
 pub(in crate::shell) use decider::OverrideChanges;
@@ -28,7 +28,7 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
-pub use vitals::{Ailment, Vitals};
 #[cfg(test)]
 pub(in crate::shell) use testing::decider_in_memory;
+pub use vitals::{Ailment, Vitals};
 pub use windows::Windows;

@@ -101,7 +101,8 @@ pub enum ServeError {
 /// The service cannot start, or a part of it ended that must not.
 pub async fn serve(options: ServeOptions, environment: Environment) -> Result<(), ServeError> {
     let signals = Signals::new()?;
-    let configuration = Reloading::start(options.config.clone()).map_err(ServeError::Config)?;
+    let configuration =
+        Reloading::start(options.config.clone(), environment.clock.clone()).map_err(ServeError::Config)?;
     start(options, configuration, signals, environment).await?.run().await
 }
 

@@ -12,13 +12,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::incidents::IncidentMetrics;
 use super::process::ProcessCollector;
 use super::render::Exposition;
 use crate::escalate::Via;
 use crate::model::Timestamp;
 use crate::shell::ingest::Stored;
 
-type Seconds = Gauge<f64, AtomicU64>;
+pub(super) type Seconds = Gauge<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// From half a millisecond to a minute.
@@ -134,6 +135,7 @@ pub struct Metrics {
     heartbeats_missing: Gauge,
     watchdog_pings: Family<ResultLabel, Counter>,
     watchdog_last_success: Seconds,
+    incidents: IncidentMetrics,
     store_flush_duration: Histogram,
     store_size: Gauge,
     journal_written: Counter,
@@ -177,6 +179,7 @@ impl Metrics {
             heartbeats_missing: Gauge::default(),
             watchdog_pings: Family::default(),
             watchdog_last_success: Seconds::default(),
+            incidents: IncidentMetrics::default(),
             store_flush_duration: seconds_histogram(),
             store_size: Gauge::default(),
             journal_written: Counter::default(),
@@ -191,6 +194,7 @@ impl Metrics {
         metrics.registry.register_collector(Box::new(ProcessCollector { started_at }));
         metrics.register_data_plane();
         metrics.register_decisions();
+        metrics.incidents.register(metrics.registry.sub_registry_with_prefix("watchbell"));
         metrics.register_storage();
         for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake", "proof"] {
             metrics.http_refusals.get_or_create(&RefusalLabel { reason }).inc_by(0);
@@ -395,6 +399,11 @@ impl Metrics {
         }
     }
 
+    /// What is counted of incidents.
+    pub fn incidents(&self) -> &IncidentMetrics {
+        &self.incidents
+    }
+
     /// Changes of the state are durable.
     pub fn store_flushed(&self, took: Duration) {
         self.store_flush_duration.observe(took.as_secs_f64());
@@ -445,7 +454,7 @@ impl Metrics {
     }
 }
 
-fn gauge(value: u64) -> i64 {
+pub(super) fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

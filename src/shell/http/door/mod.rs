@@ -294,9 +294,12 @@ impl Door {
         };
         let actor = match &key {
             _ if need == Need::Proof => Actor::anonymous(Roles::NONE, address),
-            KeyVerdict::Right(name) => {
-                Actor { name: format!("heartbeat {name}").into(), roles: Roles::from(Role::Write), address }
-            }
+            KeyVerdict::Right(name) => Actor {
+                name: format!("heartbeat {name}").into(),
+                roles: Roles::from(Role::Write),
+                address,
+                is_user: false,
+            },
             _ => self.identify(rules, request.headers(), address, now).await?,
         };
         let allowed = match need {
@@ -364,7 +367,7 @@ impl Door {
             None => self.verify(rules, &credentials, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), now).await?,
         };
         match known {
-            Some(Login { name, roles }) => Ok(Actor { name, roles, address }),
+            Some(Login { name, roles, is_user }) => Ok(Actor { name, roles, address, is_user }),
             None => {
                 let user = match &credentials {
                     Credentials::Basic(name, _) if logins.has_user(name) => name,
