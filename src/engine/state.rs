@@ -148,6 +148,7 @@ impl Engine {
                 Err(error) => errors.push(error),
             }
         }
+        engine.outbox.end_of_restore();
         engine.join_outbox();
         engine.join_pages();
         engine.restore_overdue(now);
