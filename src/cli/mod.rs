@@ -9,6 +9,7 @@ mod connection;
 mod dry_run;
 mod fmt;
 mod hash_password;
+mod heartbeat;
 mod history;
 mod incidents;
 mod oncall;
@@ -66,6 +67,8 @@ enum Verb {
     Query(query::QueryArgs),
     /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
     History(history::HistoryArgs),
+    /// Show the heartbeats that a running Watchbell awaits, and beat
+    Heartbeat(heartbeat::HeartbeatArgs),
     /// Show what somebody is to take care of, and everything about one incident
     Incidents(incidents::IncidentsArgs),
     /// Take care of incidents: paging stops
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
+        Verb::Heartbeat(args) => heartbeat::run(args),
         Verb::Incidents(args) => incidents::run(args, &clock),
         Verb::Ack(args) => answer::ack(args, &clock),
         Verb::Unack(args) => answer::unack(args, &clock),
