@@ -289,9 +289,12 @@ impl Door {
             _ => KeyVerdict::NotNeeded,
         };
         let actor = match &key {
-            KeyVerdict::Right(name) => {
-                Actor { name: format!("heartbeat {name}").into(), roles: Roles::from(Role::Write), address }
-            }
+            KeyVerdict::Right(name) => Actor {
+                name: format!("heartbeat {name}").into(),
+                roles: Roles::from(Role::Write),
+                address,
+                is_user: false,
+            },
             _ => self.identify(rules, request.headers(), address, now).await?,
         };
         let allowed = match need {
