@@ -2,6 +2,7 @@
 
 mod access;
 mod actor;
+mod answering;
 mod audit;
 mod door;
 mod health;
@@ -42,6 +43,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tower_http::timeout::TimeoutLayer;
 
+use super::answers::Answering;
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
 use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Vitals, Windows};
@@ -64,6 +66,8 @@ pub struct App {
     pub evaluator: Evaluator,
     /// The scraped targets.
     pub scraper: Scraper,
+    /// What answers from outside are taken by.
+    pub answering: Answering,
     /// Makes attempts.
     pub dispatch: Dispatch,
     /// Asks for reloads.
@@ -88,6 +92,7 @@ pub struct App {
 pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door) -> Router {
     let queries = query::query_routes(app.queries.clone());
     let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
+    let answers = answering::routes(answering::Desk::of(&app));
     let routes = Router::new()
         .route("/", get(index))
         .route("/health", get(health::health))
@@ -120,6 +125,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .with_state(app);
     let routes = routes
         .merge(push)
+        .merge(answers)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .merge(queries);
     door::behind(door, routes)

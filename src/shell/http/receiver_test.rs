@@ -12,7 +12,7 @@ use tracing::info;
 use super::oncall::refused;
 use super::{App, Author};
 use crate::model::{AlertStatus, Labels};
-use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert, TrialOutcome};
+use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert};
 
 /// What may be asked for; all of it may be left out.
 #[derive(Default, Deserialize)]
@@ -69,7 +69,7 @@ pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Pat
     if let (Some(number), true) = (asked.integration, trials.is_empty()) {
         return refused(StatusCode::NOT_FOUND, format!("`{name}` has no integration {number}"));
     }
-    let delivered = trials.iter().all(|trial| trial.outcome == TrialOutcome::Delivered);
+    let delivered = trials.iter().all(|trial| trial.outcome.is_good());
     let data = json!({ "receiver": name, "delivered": delivered, "integrations": trials });
     Json(json!({ "status": "success", "data": data })).into_response()
 }

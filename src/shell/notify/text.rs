@@ -132,7 +132,7 @@ impl<'a> Texts<'a> {
 }
 
 /// `text` as it stands between the tags of HTML.
-pub(super) fn escape_html(text: &str) -> String {
+pub(crate) fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

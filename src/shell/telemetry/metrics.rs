@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::incidents::IncidentMetrics;
 use super::process::ProcessCollector;
 use super::render::Exposition;
+use crate::escalate::Via;
 use crate::model::Timestamp;
 use crate::shell::ingest::Stored;
 
@@ -42,6 +43,12 @@ struct ReasonLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefusalLabel {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AnswerLabels {
+    via: &'static str,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -135,6 +142,7 @@ pub struct Metrics {
     journal_size: Gauge,
     journal_sync_duration: Histogram,
     http_refusals: Family<RefusalLabel, Counter>,
+    answers: Family<AnswerLabels, Counter>,
     config_reloads: Family<ResultLabel, Counter>,
     config_last_reload_successful: Gauge,
     config_last_reload_success: Seconds,
@@ -178,6 +186,7 @@ impl Metrics {
             journal_size: Gauge::default(),
             journal_sync_duration: seconds_histogram(),
             http_refusals: Family::default(),
+            answers: Family::default(),
             config_reloads: Family::default(),
             config_last_reload_successful: Gauge::default(),
             config_last_reload_success: Seconds::default(),
@@ -187,7 +196,7 @@ impl Metrics {
         metrics.register_decisions();
         metrics.incidents.register(metrics.registry.sub_registry_with_prefix("watchbell"));
         metrics.register_storage();
-        for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake"] {
+        for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake", "proof"] {
             metrics.http_refusals.get_or_create(&RefusalLabel { reason }).inc_by(0);
         }
         for result in ["success", "failure"] {
@@ -269,6 +278,8 @@ impl Metrics {
         registry.register_with_unit("journal_sync_duration", help, Unit::Seconds, self.journal_sync_duration.clone());
         let help = "Requests that were not let in, connections that failed or had to wait, by reason";
         registry.register("http_refusals", help, self.http_refusals.clone());
+        let help = "Answers to pages from outside, by the way they came and what became of them";
+        registry.register("answers", help, self.answers.clone());
         registry.register("config_reloads", "Reloads of the configuration", self.config_reloads.clone());
         let help = "1 if the last reload was taken, 0 if it was refused";
         registry.register("config_last_reload_successful", help, self.config_last_reload_successful.clone());
@@ -417,6 +428,11 @@ impl Metrics {
     /// A request was not let in for `reason`, or a connection failed or had to wait.
     pub fn http_refused(&self, reason: &'static str) {
         self.http_refusals.get_or_create(&RefusalLabel { reason }).inc();
+    }
+
+    /// An answer to a page came from outside, and that became of it.
+    pub fn answered(&self, via: Via, result: &'static str) {
+        self.answers.get_or_create(&AnswerLabels { via: via.as_str(), result }).inc();
     }
 
     /// A configuration was taken at `now`, or refused.
