@@ -79,7 +79,7 @@ async fn buttons_in_slack() {
     let (url, requests) = listening().await;
     let body = sent(slack(&url, |_| ()), about(IncidentNoteKind::Page), all(), &requests).await;
     let message: Value = serde_json::from_str(&body).expect("JSON");
-    insta::assert_snapshot!(message["attachments"][1], @"");
+    insta::assert_snapshot!(message["attachments"][1], @r#"{"blocks":[{"block_id":"watchbell:incident:12","elements":[{"action_id":"watchbell.ack","style":"primary","text":{"text":"Acknowledge","type":"plain_text"},"type":"button","value":"12"},{"action_id":"watchbell.resolve","text":{"text":"Resolve","type":"plain_text"},"type":"button","value":"12"},{"action_id":"watchbell.snooze","text":{"text":"Snooze 1h","type":"plain_text"},"type":"button","value":"12"},{"action_id":"watchbell.escalate","text":{"text":"Escalate","type":"plain_text"},"type":"button","value":"12"}],"type":"actions"}],"fallback":"Acknowledge, resolve, snooze or escalate"}"#);
     assert!(message.get("blocks").is_none());
     let with_blocks = |config: &mut SlackConfig| {
         config.blocks = vec![serde_json::json!({ "type": "divider" }); 50];
@@ -135,7 +135,7 @@ async fn buttons_in_telegram() {
     };
     let body = sent(channel(), about(IncidentNoteKind::Page), all(), &requests).await;
     let message: Value = serde_json::from_str(&body).expect("JSON");
-    insta::assert_snapshot!(message["reply_markup"], @"");
+    insta::assert_snapshot!(message["reply_markup"], @r#"{"inline_keyboard":[[{"callback_data":"watchbell:ack:12","text":"Acknowledge"},{"callback_data":"watchbell:resolve:12","text":"Resolve"}],[{"callback_data":"watchbell:snooze:12","text":"Snooze 1h"},{"callback_data":"watchbell:escalate:12","text":"Escalate"}]]}"#);
     assert!(!sent(channel(), about(IncidentNoteKind::Closed), all(), &requests).await.contains("reply_markup"));
     let closed = Answers::default();
     assert!(!sent(channel(), about(IncidentNoteKind::Page), closed, &requests).await.contains("reply_markup"));

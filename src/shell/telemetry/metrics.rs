@@ -484,6 +484,7 @@ mod tests {
         metrics.set_store_size(4096);
         metrics.journal_synced(512, took);
         metrics.set_journal_size(512);
+        metrics.answered(Via::Link, "taken");
         metrics.reloaded(true, Timestamp::from_seconds(1_700_000_001));
         metrics
     }

@@ -476,7 +476,7 @@ async fn telegram() {
     let (status, text) = said(post(json!({ "update_id": 2, "message": message }))).await;
     assert_eq!((status, serde_json::from_str::<Value>(&text).ok()), (200, Some(expected)));
     assert_eq!(said(post(json!({ "update_id": 3 }))).await, (200, String::new()));
-    assert_eq!(said(post(json!([]))).await.0, 400);
+    assert_eq!(said(post(json!("x"))).await.0, 400);
     let stranger = server.post("/hooks/telegram").header("x-telegram-bot-api-secret-token", "guess").body("{}");
     assert_eq!(said(stranger).await.0, 403);
     assert!(server.counted(Via::Telegram, "unknown_person") && server.counted(Via::Telegram, "unreadable"));
