@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, Closed, Happening};
+use super::{Action, Happening};
 use crate::model::{ALERT_NAME, Labels, format_duration};
 
 /// `DiskFull{host="a"}`
@@ -39,15 +39,6 @@ impl fmt::Display for Action {
     }
 }
 
-fn closed(why: &Closed) -> String {
-    match why {
-        Closed::AlertsOver => "its alerts are over".to_owned(),
-        Closed::Resolved { by } => format!("resolved by {by}"),
-        Closed::Merged { into, by } => format!("merged into incident {into} by {by}"),
-        Closed::Stale => "closed as stale: nobody has answered for too long".to_owned(),
-    }
-}
-
 impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,7 +58,7 @@ impl fmt::Display for Happening {
             Happening::Answered { action, who } => write!(f, "{who}: {action}"),
             Happening::Reminded => write!(f, "reminded that the acknowledgement times out"),
             Happening::Merged { other } => write!(f, "merged with {other}"),
-            Happening::Closed { why } => write!(f, "over: {}", closed(why)),
+            Happening::Closed { why } => write!(f, "over: {why}"),
         }
     }
 }
@@ -75,7 +66,7 @@ impl fmt::Display for Happening {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::escalate::{Begun, Cause, Target, Via, Who, Why};
+    use crate::escalate::{Begun, Cause, Closed, Target, Via, Who, Why};
     use crate::model::Timestamp;
 
     #[test]
@@ -121,7 +112,7 @@ mod tests {
             (answered(Action::Reassign { to }), "ada by link: reassigned to user:bo, schedule:primary+1"),
             (answered(Action::Merge { into: 7 }), "ada by link: merged into 7"),
             (Happening::Closed { why: Closed::Resolved { by: who() } }, "over: resolved by ada by link"),
-            (Happening::Closed { why: Closed::AlertsOver }, "over: its alerts are over"),
+            (Happening::Closed { why: Closed::AlertsOver }, "over: none of its alerts fires"),
         ] {
             assert_eq!(happening.to_string(), expected);
         }

@@ -242,7 +242,7 @@ fn somebody_answers_and_time_goes_on() {
     paged eve (@eve/mail): reassigned by ben, 5m after the page; opened again: ben had snoozed it until now
     nobody answered within the response time
     alert over: Down{cluster="eu", severity="critical"}
-    over: its alerts are over
+    over: none of its alerts fires
     opened again: its alerts fire again
     alert fires: Down{cluster="eu", severity="critical"}
     paged ada (@ada/sms): step 1 of 2, on call by primary; opened again: its alerts fire again

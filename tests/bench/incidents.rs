@@ -188,7 +188,7 @@ fn service(count: usize) -> Service {
 }
 
 fn await_open(service: &Process, count: usize) {
-    let open = |service: &Process| service.metric("watchbell_incidents{state=\"open\"}");
+    let open = |service: &Process| service.metric("watchbell_incidents{state=\"open\",severity=\"P2\"}");
     for _ in 0..TRIES_MAX {
         if open(service) == Some(count as f64) {
             return;

@@ -1,6 +1,8 @@
 //! Tests of the whole product.
 
 #[cfg(feature = "shell")]
+mod answering;
+#[cfg(feature = "shell")]
 mod cli;
 #[cfg(feature = "shell")]
 mod docs;

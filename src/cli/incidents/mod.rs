@@ -293,11 +293,11 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
         }
         insta::assert_snapshot!(table::table(&incidents, now, 80), @r#"
-        #    sev  state    prio  age  what                         who, next
-        112  P1   open!    112   20m  DiskFull of the database t…  now: user:ada
-        111  P1   acked    112   20m  Disk db                      ada, times out in 54m
-        9    P1   snoozed  112   20m  Disk db                      bo [2J, over in 1d
-        8    P1   closed   111   20m  Disk db                      its alerts are over
+        #    sev  state    prio  age  what                      who, next
+        112  P1   open!    112   20m  DiskFull of the databas…  now: user:ada
+        111  P1   acked    112   20m  Disk db                   ada, times out in 54m
+        9    P1   snoozed  112   20m  Disk db                   bo [2J, over in 1d
+        8    P1   closed   111   20m  Disk db                   none of its alerts fires
         open!: nobody has answered within the response time
         "#);
         assert_eq!(table::table(&[], now, 80), "no incidents\n");

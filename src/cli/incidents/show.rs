@@ -24,7 +24,7 @@ pub(super) fn text(detail: &IncidentDetail, now: Timestamp) -> String {
     text.push_str(&aligned(&lines));
     section("What happened", &mut text);
     for (index, line) in detail.timeline.iter().enumerate() {
-        let _ = writeln!(text, "  {}  {}", line.at.0, one_line(&line.text));
+        let _ = writeln!(text, "  {}  {}", line.at.0, one_line(&line.line));
         if index == 0 && detail.entries_gone > 0 {
             let _ = writeln!(text, "  ... {} entries are not kept", detail.entries_gone);
         }

@@ -113,16 +113,15 @@ impl IncidentMetrics {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::escalate::{Begun, Cause, Why};
     use crate::model::TraceId;
     use crate::shell::http::samples;
     use crate::shell::telemetry::Metrics;
 
-    #[test]
-    fn incidents_and_pages_are_counted() {
-        let metrics = Metrics::new(Timestamp::from_seconds(0));
+    /// Something of everything.
+    pub(in crate::shell::telemetry) fn busy(metrics: &IncidentMetrics) -> Incidents {
         let mut incidents = Incidents::default();
         incidents.restore(samples::incident());
         let event = |happening| {
@@ -144,8 +143,17 @@ mod tests {
             contact_after: std::time::Duration::ZERO,
         };
         let paged = Happening::Paged { user: None, receiver: "chat".to_owned(), cause };
-        let events = [event(paged), event(Happening::DeadlineMissed)];
-        metrics.incidents().happened(&events, &incidents, &samples::plan());
+        let failed = Happening::Failed { receiver: "chat".to_owned(), error: "gone".to_owned() };
+        let overdue = Happening::Overdue { late: std::time::Duration::from_secs(600) };
+        let events = [event(paged), event(failed), event(overdue), event(Happening::DeadlineMissed)];
+        metrics.happened(&events, &incidents, &samples::plan());
+        incidents
+    }
+
+    #[test]
+    fn incidents_and_pages_are_counted() {
+        let metrics = Metrics::new(Timestamp::from_seconds(0));
+        let incidents = busy(metrics.incidents());
         let text = metrics.render(None).body;
         for line in [
             r#"watchbell_incidents{state="open",severity="P1"} 1"#,

@@ -479,6 +479,7 @@ mod tests {
             metrics.notification_attempted("webhook", class, took);
         }
         metrics.set_outbox(3);
+        super::super::incidents::tests::busy(metrics.incidents());
         metrics.store_flushed(took);
         metrics.set_store_size(4096);
         metrics.journal_synced(512, took);

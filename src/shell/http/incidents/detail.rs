@@ -100,7 +100,7 @@ pub struct TimelineLine {
     /// When.
     pub at: Rfc3339,
     /// What, for people.
-    pub text: String,
+    pub line: String,
     /// What, as data: `happening` and what belongs to it; times as RFC 3339, durations as `1h30m`.
     #[serde(flatten)]
     pub data: Value,
@@ -116,7 +116,7 @@ impl IncidentDetail {
         let steps = incident.policy.steps.iter().enumerate();
         let line = |entry: &crate::escalate::Entry| TimelineLine {
             at: Rfc3339(entry.at),
-            text: entry.what.to_string(),
+            line: entry.what.to_string(),
             data: data(&entry.what),
         };
         IncidentDetail {
