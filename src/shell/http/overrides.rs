@@ -1,6 +1,7 @@
 //! `/api/v1/overrides`: exceptions from schedules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
@@ -275,7 +276,7 @@ async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuer
     let read = tokio::task::spawn_blocking(move || {
         let text = String::from_utf8_lossy(&body);
         let schedule = by.known_schedule(&schedule).map_err(|error| refused(StatusCode::NOT_FOUND, error))?;
-        let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now) };
+        let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now), back: Duration::ZERO };
         let imported = import.read(&text).map_err(|problems| not_imported(&problems))?;
         Ok(imported.against(stored, now))
     });
