@@ -13,9 +13,7 @@ use crate::config::Plan;
 use crate::deliver::Receiver;
 use crate::model::{ALERT_NAME, Labels, is_label_name, nearest};
 use crate::shell::clock::Clock;
-use crate::shell::notify::{
-    RenderError, Sender, Trial, TrialAlert, TrialOutcome, render, trial_notification, try_receiver,
-};
+use crate::shell::notify::{RenderError, Sender, Trial, TrialAlert, render, trial_notification, try_receiver};
 
 /// The exit code when an integration could not be told.
 const NOT_DELIVERED: u8 = 1;
@@ -212,7 +210,7 @@ fn test(testing: &Testing, clock: &Clock) -> anyhow::Result<ExitCode> {
         true => writeln!(out, "{}", serde_json::to_string_pretty(&trials)?)?,
         false => trials.iter().try_for_each(|trial| writeln!(out, "{}", line(trial)))?,
     }
-    let delivered = trials.iter().all(|trial| trial.outcome == TrialOutcome::Delivered);
+    let delivered = trials.iter().all(|trial| trial.outcome.is_good());
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::from(NOT_DELIVERED) })
 }
 

@@ -367,3 +367,77 @@ async fn remove(State(app): State<App>, author: Author, Path(id): Path<String>) 
 fn removed(id: &str, fate: OverrideFate) -> Response {
     Json(json!({ "status": "success", "data": { "id": id, "fate": fate } })).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{MemoryFiles, load};
+
+    fn plan() -> Arc<OncallPlan> {
+        let fixture = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/oncall/watchbell.yml"));
+        let files = MemoryFiles::new([("w.yml", fixture)]);
+        load(Some("w.yml"), &files, &|_| None).expect("valid").plan.engine.oncall
+    }
+
+    fn read(body: &str) -> Result<Vec<Override>, String> {
+        let posted: Posted = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        posted.read(&plan(), &Asking { created_by: "ada", ids: &Ids::random() }).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_posted() {
+        let swap = r#"{"swap":{"schedule":"primary","user":"ada","with":"ben","from":"2026-11-16T09:00","until":"2026-11-17",
+            "and_from":"2026-11-23T09:00","and_until":"2026-11-24"},"comment":"c"}"#;
+        for (body, expected) in [
+            (
+                r#"{"schedule":"primary","replace":{"user":"ada","by":"cy"},"from":"2026-07-25","until":"2026-07-26T09:00:00Z"}"#,
+                "ada: cy instead of ada 2026-07-24T23:00:00Z 2026-07-26T09:00:00Z",
+            ),
+            (
+                r#"{"absent":"dee","from":"2026-12-24","until":"2026-12-25"}"#,
+                "ada: dee is absent 2026-12-24T05:00:00Z 2026-12-25T05:00:00Z",
+            ),
+            (
+                swap,
+                "ada: ben instead of ada 2026-11-16T09:00:00Z 2026-11-17T00:00:00Z\nada: ada instead of ben 2026-11-23T09:00:00Z 2026-11-24T00:00:00Z",
+            ),
+        ] {
+            let found = read(body).expect(body);
+            let shown =
+                found.iter().map(|one| format!("{}: {} {} {}", one.created_by, one.change, one.from, one.until));
+            assert_eq!(shown.collect::<Vec<_>>().join("\n"), expected, "{body}");
+        }
+        let json = Listed { exception: read(swap).expect("a swap").remove(0), created_at: None };
+        let json = json.json(&plan(), Timestamp::from_seconds(0));
+        assert_eq!(
+            (&json["replace"]["by"], &json["state"], &json["time_zone"]),
+            (&json!("ben"), &json!("pending"), &json!("Europe/London"))
+        );
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (body, expected) in [
+            ("{}", "exactly one of"),
+            (r#"{"add":"ada","absent":"ada","from":"2026-07-25","until":"2026-07-26"}"#, "exactly one of"),
+            (r#"{"add":"ada","until":"2026-07-26"}"#, "an override needs `from`"),
+            (r#"{"add":"ada","from":"2026-07-26"}"#, "an override needs `until`"),
+            (r#"{"add":"ada","from":"noon","until":"2026-07-26"}"#, "`from`: no time; write"),
+            (r#"{"add":"ada","from":"2026-07-26","until":"2026-07-25"}"#, "must be after `from`"),
+            (r#"{"add":"adda","from":"2026-07-25","until":"2026-07-26"}"#, "did you mean `ada`?"),
+            (r#"{"ad":"ada"}"#, "unknown field `ad`"),
+            (r#"{"replace":{"user":"ada"}}"#, "missing field `by`"),
+            (
+                r#"{"schedule":"primary","swap":{"schedule":"primary","user":"ada","with":"ben","from":"","until":"","and_from":"","and_until":""}}"#,
+                "`schedule` belongs inside `swap`",
+            ),
+            (
+                r#"{"swap":{"schedule":"primary","user":"ada","with":"ben","from":"2026-11-23","until":"2026-11-24","and_from":"","and_until":""}}"#,
+                "`and_from`: no time; write",
+            ),
+        ] {
+            let error = read(body).expect_err(body);
+            assert!(error.contains(expected), "{body}: {error}");
+        }
+    }
+}
