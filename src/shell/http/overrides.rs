@@ -18,8 +18,8 @@ use crate::engine::{Audit, Engine, OverrideFate};
 use crate::formats::icalendar::CalendarError;
 use crate::model::Timestamp;
 use crate::oncall::{
-    CalendarChanges, Import, Moment, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError, OverrideState,
-    SwapDraft,
+    CalendarChanges, Import, Moment, NameError, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError,
+    OverrideState, SwapDraft,
 };
 use crate::shell::service::{OverrideChanges, Stopping};
 use crate::shell::telemetry::Ids;
@@ -248,22 +248,32 @@ async fn set(State(app): State<App>, author: Author, body: Bytes) -> Response {
     }
 }
 
+/// What is asked of a calendar.
+struct ImportAsked {
+    schedule: String,
+    /// Nothing is changed.
+    is_rehearsal: bool,
+}
+
+impl ImportAsked {
+    fn read(query: Option<&str>) -> Result<ImportAsked, String> {
+        let mut found = parameters(query, &["schedule", "dry_run"])?;
+        let schedule = found.remove("schedule").ok_or("which schedule? give the parameter `schedule`")?;
+        match found.get("dry_run").map(String::as_str) {
+            None | Some("false") => Ok(ImportAsked { schedule, is_rehearsal: false }),
+            Some("true") => Ok(ImportAsked { schedule, is_rehearsal: true }),
+            Some(_) => Err("dry_run must be `true` or `false`".to_owned()),
+        }
+    }
+}
+
 /// `POST /api/v1/overrides/calendar`: sets what the events of a calendar say, and takes back what those of them said before that
 /// it no longer has. All or nothing. Answers once it is on disk.
 async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuery, body: Bytes) -> Response {
-    let found = match parameters(query.as_deref(), &["schedule", "dry_run"]) {
-        Ok(found) => found,
+    let asked = match ImportAsked::read(query.as_deref()) {
+        Ok(asked) => asked,
         Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
-    let Some(schedule) = found.get("schedule").cloned() else {
-        return refused(StatusCode::BAD_REQUEST, "which schedule? give the parameter `schedule`");
-    };
-    let is_rehearsal = match found.get("dry_run").map(String::as_str) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return refused(StatusCode::BAD_REQUEST, "dry_run must be `true` or `false`"),
-    };
-    let now = app.clock.now();
     let read = app.decider.read(|engine| {
         let stored: Vec<Override> = engine.overrides().into_iter().map(|stored| stored.exception.clone()).collect();
         (stored, Arc::clone(engine.oncall()))
@@ -272,35 +282,46 @@ async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuer
         Ok(read) => read,
         Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     };
-    let (created_by, by) = (author.actor.name.to_string(), Arc::clone(&plan));
+    let ImportAsked { schedule, is_rehearsal } = asked;
+    let (now, created_by, by) = (app.clock.now(), author.actor.name.to_string(), Arc::clone(&plan));
     let read = tokio::task::spawn_blocking(move || {
         let text = String::from_utf8_lossy(&body);
-        let schedule = by.known_schedule(&schedule).map_err(|error| refused(StatusCode::NOT_FOUND, error))?;
+        let schedule = by.known_schedule(&schedule).map_err(NotImported::Schedule)?;
         let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now), back: Duration::ZERO };
-        let imported = import.read(&text).map_err(|problems| not_imported(&problems))?;
+        let imported = import.read(&text).map_err(NotImported::Events)?;
         Ok(imported.against(stored, now))
     });
     let changes: CalendarChanges = match read.await {
         Ok(Ok(changes)) => changes,
-        Ok(Err(refusal)) => return refusal,
+        Ok(Err(error)) => return NotImported::answer(&error),
         Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     };
-    let answer = |now| {
-        let set =
-            changes.set.iter().map(|one| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now));
-        let removed = changes.removed.iter().map(|one| &one.id).collect::<Vec<_>>();
-        let data = json!({ "set": set.collect::<Vec<_>>(), "removed": removed, "unchanged": changes.unchanged });
-        Json(json!({ "status": "success", "data": data })).into_response()
-    };
-    if is_rehearsal || (changes.set.is_empty() && changes.removed.is_empty()) {
-        return answer(now);
+    let CalendarChanges { set, removed, unchanged } = changes;
+    let removed: Vec<String> = removed.into_iter().map(|one| one.id).collect();
+    let shown = |one: &Override| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now);
+    let shown: Vec<Value> = set.iter().map(shown).collect();
+    let answer = json!({ "status": "success", "data": { "set": shown, "removed": removed, "unchanged": unchanged } });
+    if !is_rehearsal && !(set.is_empty() && removed.is_empty()) {
+        let audit = author.audit("override.import", &format!("{} set, {} removed", set.len(), removed.len()));
+        if let Err(refusal) = change(&app, OverrideChanges { set, removed }, audit).await {
+            return *refusal;
+        }
     }
-    let subject = format!("{} set, {} removed", changes.set.len(), changes.removed.len());
-    let audit = author.audit("override.import", &subject);
-    let removed = changes.removed.iter().map(|one| one.id.clone()).collect();
-    match change(&app, OverrideChanges { set: changes.set.clone(), removed }, audit).await {
-        Ok(()) => answer(app.clock.now()),
-        Err(refusal) => *refusal,
+    Json(answer).into_response()
+}
+
+/// Why a calendar is not taken.
+enum NotImported {
+    Schedule(NameError),
+    Events(Vec<CalendarError>),
+}
+
+impl NotImported {
+    fn answer(&self) -> Response {
+        match self {
+            NotImported::Schedule(error) => refused(StatusCode::NOT_FOUND, error),
+            NotImported::Events(problems) => not_imported(problems),
+        }
     }
 }
 
