@@ -55,7 +55,7 @@ pub fn load(main: Option<&str>, files: &dyn Files, environment: Environment<'_>)
     loaded(main, files, environment, None)
 }
 
-/// The same at `now`: of calendars, what is over by then is left out, and what recurs is taken up to a year ahead.
+/// The same at `now`: of calendars, what recurs is taken for a year before and a year ahead.
 ///
 /// # Errors
 ///
