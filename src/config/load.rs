@@ -141,7 +141,7 @@ impl Loading {
             true => written.iter().map(|written| written.group.clone()).collect(),
             false => return written.into_iter().map(|written| written.group).collect(),
         };
-        self.rule_files.push(RuleFile { source: document.file, groups: written });
+        self.rule_files.push(RuleFile { source: document.file, groups: written, is_apart: false });
         groups
     }
 
@@ -225,6 +225,7 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
             flap: main.flap,
             planned_silences: main.planned_silences,
             silence_reminder: main.silence_reminder,
+            heartbeats: main.heartbeats,
             oncall: Arc::new(main.oncall.plan),
             escalation: Arc::new(main.escalation.plan),
             external_labels: main.external_labels,
@@ -239,6 +240,8 @@ fn plan(main: MainFile, groups: Vec<Group>, templates: NotificationTemplates, wr
         scrapes: main.scrapes,
         host_samples: main.host_samples,
         templates,
+        heartbeat_keys: main.heartbeat_keys,
+        watchdog: main.watchdog,
         listen: main.listen,
         web: main.web,
         answers: main.answers,

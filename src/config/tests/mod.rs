@@ -5,6 +5,7 @@ mod chat_receivers;
 mod conformance;
 mod escalation;
 mod escalation_errors;
+mod heartbeats;
 mod hostile;
 mod http;
 mod incidents;
