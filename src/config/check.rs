@@ -56,7 +56,7 @@ fn checked(paths: &[String], files: &dyn Files, environment: Environment<'_>, no
     let mut checking = Checking {
         files,
         environment,
-        loading: Loading { keeps_written: true, now, ..Loading::default() },
+        loading: Loading { keeps_written: true, now, warns_of_gaps: now.is_some(), ..Loading::default() },
         rules: 0,
         plan: None,
     };

@@ -41,10 +41,10 @@ pub struct HeartbeatKey {
     pub key: Secret,
 }
 
-/// Reads `heartbeats`; whether there are the escalation policies of those `places` is looked at later.
+/// Reads `heartbeats`; the escalation policies that they name go to `named`, to be checked later.
 pub(super) fn heartbeats(
     fields: &mut Fields<'_>,
-    places: &mut Vec<EscalationPlace>,
+    named: &mut Vec<EscalationPlace>,
 ) -> (Vec<HeartbeatPolicy>, Vec<HeartbeatKey>) {
     let reader = fields.reader();
     let (mut policies, mut keys, mut names) = (Vec::new(), Vec::new(), HashSet::new());
@@ -63,7 +63,7 @@ pub(super) fn heartbeats(
             let message = format!("`key` must have at least {HEARTBEAT_KEY_BYTES_MIN} characters");
             inner.error_at("key", "config/short-key", message);
         }
-        places.extend(EscalationPlace::read(&mut inner));
+        named.extend(EscalationPlace::read(&mut inner));
         let policy = policy(&mut inner, name);
         inner.finish();
         let Some(policy) = policy else { continue };

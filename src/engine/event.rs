@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::deliver::reason_text;
+use crate::deliver::{IncidentNoteKind, reason_text};
 use crate::escalate::Happening;
 use crate::model::{Labels, Reason, Timestamp, TraceId, from_rfc3339, rfc3339};
 use crate::oncall::OverrideChange;
@@ -292,4 +292,23 @@ pub struct Notice {
     pub resolved: usize,
     /// How many attempts were made.
     pub attempts: u32,
+    /// The incident, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Box<IncidentNotice>>,
+}
+
+/// What a notification says of an incident, in short.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IncidentNotice {
+    /// The incident's number.
+    pub number: u64,
+    /// What is said.
+    pub kind: IncidentNoteKind,
+    /// The user whom it is for; none for a channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The name of its severity.
+    pub severity: String,
+    /// Why, for people.
+    pub text: String,
 }

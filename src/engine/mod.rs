@@ -23,7 +23,7 @@ mod state;
 mod telling;
 
 pub use cycle::{GroupRun, Report, Surroundings, World};
-pub use event::{Audit, Event, EventKind, ExternalChange, Notice, OverrideFate};
+pub use event::{Audit, Event, EventKind, ExternalChange, IncidentNotice, Notice, OverrideFate};
 pub use external::{EXTERNAL_ALERTS_MAX, EXTERNAL_BYTES_MAX, EXTERNAL_LABELS_MAX, ExternalAlert, ExternalError};
 pub use heartbeats::{
     Armed, HEARTBEAT_ALERT, HEARTBEAT_LABEL, HEARTBEAT_MESSAGE_BYTES_MAX, HeartbeatPolicy, HeartbeatSignal,

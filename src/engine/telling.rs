@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::state::Call;
-use super::{Effect, Engine, EventKind, Notice, keep};
+use super::{Effect, Engine, EventKind, IncidentNotice, Notice, keep};
 use crate::deliver::{Bounded, Delivery, Notification, OnBehalf, Outcome, Receiver, Settled};
 use crate::model::{Alert, Fingerprint, Labels, Reason, Timestamp, TraceId};
 use crate::route::{Decision, Flushed, Integrated, Target, Verdict, Withheld};
@@ -270,5 +270,14 @@ fn notice(delivery: &Delivery) -> Notice {
         firing,
         resolved,
         attempts: delivery.attempts,
+        incident: notification.incident.as_deref().map(|note| {
+            Box::new(IncidentNotice {
+                number: note.number,
+                kind: note.kind,
+                user: note.user.clone(),
+                severity: note.severity.clone(),
+                text: note.text.clone(),
+            })
+        }),
     }
 }

@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::engine::{Audit, Event, EventKind, ExternalChange, Notice};
+use crate::deliver::IncidentNoteKind;
+use crate::engine::{Audit, Event, EventKind, ExternalChange, IncidentNotice, Notice};
+use crate::escalate::Happening;
 use crate::model::{ALERT_NAME, Timestamp, format_duration, rfc3339};
 use crate::rule::Change;
 
@@ -59,7 +61,14 @@ impl Timeline {
         let mut text = String::new();
         let show =
             |event: &&Event| verbosity == Verbosity::Verbose || !matches!(event.kind, EventKind::Withheld { .. });
-        let tells = |event: &&Event| !matches!(event.kind, EventKind::Delivered(_) | EventKind::RuleRemoved { .. });
+        let tells = |event: &&Event| match &event.kind {
+            EventKind::Delivered(_) | EventKind::RuleRemoved { .. } => false,
+            // The page itself is told.
+            EventKind::Incident { happening, .. } => {
+                !matches!(**happening, Happening::Paged { .. } | Happening::Arrived { .. })
+            }
+            _ => true,
+        };
         for event in self.events.iter().filter(show).filter(tells) {
             if let Some((word, detail)) = describe(&event.kind) {
                 // Writing to a string does not fail.
@@ -148,7 +157,15 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
             let schedule = schedule.as_deref().unwrap_or("all schedules");
             ("override", format!("{id} {}: {schedule}: {change} from {from} until {until}", fate.as_str()))
         }
-        EventKind::Queued(notice) => ("notify", told(notice)),
+        EventKind::Queued(notice) => {
+            let word = match notice.incident.as_ref().map(|incident| incident.kind) {
+                None => "notify",
+                Some(IncidentNoteKind::Page) => "page",
+                Some(IncidentNoteKind::Reminder) => "remind",
+                Some(IncidentNoteKind::Answered | IncidentNoteKind::Closed) => "tell",
+            };
+            (word, told(notice))
+        }
         EventKind::Retried { notice, error, .. } => ("retry", format!("{}: {error}", told(notice))),
         EventKind::Abandoned { notice, error } => ("failed", format!("{}: {error}", told(notice))),
     })
@@ -160,6 +177,9 @@ fn was_seen(change: Change) -> bool {
 }
 
 fn told(notice: &Notice) -> String {
+    if let Some(incident) = &notice.incident {
+        return told_of_incident(notice, incident);
+    }
     let counts = match (notice.firing, notice.resolved) {
         (firing, 0) => format!("{firing} firing"),
         (0, resolved) => format!("{resolved} resolved"),
@@ -167,4 +187,15 @@ fn told(notice: &Notice) -> String {
     };
     let Notice { receiver, channel, group_labels, .. } = notice;
     format!("{receiver} by {channel}: {counts}, group {group_labels} ({})", notice.reason_text())
+}
+
+/// Whom, how, and why: `ada by email (@ada/mail)  incident 1 P1: step 1 of 2, on call by primary`.
+fn told_of_incident(notice: &Notice, incident: &IncidentNotice) -> String {
+    let Notice { receiver, channel, .. } = notice;
+    let whom = match &incident.user {
+        Some(user) => format!("{user} by {channel} ({receiver})"),
+        None => format!("{receiver} by {channel}"),
+    };
+    let IncidentNotice { number, severity, text, .. } = incident;
+    format!("{whom}  incident {number} {severity}: {text}")
 }

@@ -61,7 +61,7 @@ pub(super) async fn send_this(channel: Channel, notification: Notification) -> O
 }
 
 /// As [`send_this`], of a group that the message `reference` stands for.
-async fn send_after(channel: Channel, notification: Notification, reference: Option<&str>) -> Outcome {
+pub(super) async fn send_after(channel: Channel, notification: Notification, reference: Option<&str>) -> Outcome {
     let sender = Sender::new(Arc::new(fixture::templates()), fixture::EXTERNAL_URL.into());
     let now = fixture::at("2026-11-22T03:00:00Z");
     let mut delivery = Delivery::new(1, "key-1".to_owned(), notification, now);
@@ -249,7 +249,7 @@ async fn slack_apps_show_their_token_and_keep_it_secret() {
 }
 
 /// An app that knows the message 1.1 of channel C1, and makes 2.2 of every other.
-fn slack_methods(path: &str) -> Response {
+pub(super) fn slack_methods(path: &str) -> Response {
     match path {
         "/api/chat.update" => r#"{"ok":true,"channel":"C1","ts":"1.1"}"#,
         "/gone/chat.update" => r#"{"ok":false,"error":"message_not_found"}"#,
@@ -288,7 +288,7 @@ async fn slack_apps_change_their_message_and_answer_it() {
 }
 
 /// The method, and the message that it is about.
-fn slack_call((path, _, body): &(String, HeaderMap, Bytes)) -> String {
+pub(super) fn slack_call((path, _, body): &(String, HeaderMap, Bytes)) -> String {
     let message: serde_json::Value = serde_json::from_slice(body).expect("JSON");
     let method = path.rsplit('.').next().unwrap_or_default();
     match (message["ts"].as_str(), message["thread_ts"].as_str()) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Rendered;
 use crate::deliver::{
-    Channel, EmailConfig, HttpConfig, Integration, MailThreading, Notification, PagerdutyConfig, PagerdutyImage,
-    PagerdutyKey, PagerdutyLink, Reason, Secret, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
-    SmtpSecurity, TlsConfig, WebhookConfig,
+    Channel, EmailConfig, HttpConfig, IncidentNote, IncidentNoteKind, Integration, MailThreading, Notification,
+    PagerdutyConfig, PagerdutyImage, PagerdutyKey, PagerdutyLink, Reason, Secret, SlackAction, SlackConfig,
+    SlackConfirm, SlackField, SlackTarget, SmtpSecurity, TlsConfig, WebhookConfig,
 };
 use crate::model::{Alert, Labels, Timestamp, TraceId};
 use crate::template::NotificationTemplates;
@@ -63,6 +63,38 @@ pub(super) fn resolved_notification() -> Notification {
     }
     notification.reason = Reason::AllResolved;
     notification
+}
+
+/// A page for the incident of that alert, and what is said of it later.
+pub(super) fn incident(kind: IncidentNoteKind) -> Notification {
+    let (reason, text) = match kind {
+        IncidentNoteKind::Page => (Reason::Page, "step 2 of 3, on call by secondary; 3m late"),
+        IncidentNoteKind::Answered => (Reason::IncidentAnswered, "acknowledged by ada by link"),
+        IncidentNoteKind::Reminder => (Reason::AckReminder, "the acknowledgement of ada ends at 03:30"),
+        IncidentNoteKind::Closed => (Reason::IncidentClosed, "resolved by ada: restarted"),
+    };
+    let mut notification = notification();
+    notification.alerts.truncate(1);
+    notification.incident = Some(Box::new(IncidentNote {
+        number: 12,
+        kind,
+        user: Some("ada".into()),
+        text: text.into(),
+        severity: "P1".into(),
+        priority: "112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)".into(),
+        title: "HostDown web-1".into(),
+        symptoms: vec!["HighLoad a:9100".into()],
+        opened_at: at("2026-11-22T02:55:00Z"),
+        answer_by: (kind == IncidentNoteKind::Page).then(|| at("2026-11-22T03:10:00Z")),
+    }));
+    Notification { receiver: "@ada/phone".into(), group_key: "incident/12".into(), reason, ..notification }
+}
+
+/// What `channel` says of the page, of who answered, and of the end.
+pub(super) fn incident_payloads(channel: impl Fn() -> Channel) -> String {
+    let kinds = [IncidentNoteKind::Page, IncidentNoteKind::Answered, IncidentNoteKind::Closed];
+    let shown = kinds.map(|kind| format!("--- {}\n{}\n", kind.as_str(), render_for(channel(), &incident(kind))));
+    shown.concat().replace(&incident(IncidentNoteKind::Page).dedup_key(), "KEY")
 }
 
 pub(super) fn integration(channel: Channel) -> Integration {
