@@ -167,7 +167,7 @@ impl Loading {
             true => written.iter().map(|written| written.group.clone()).collect(),
             false => return written.into_iter().map(|written| written.group).collect(),
         };
-        self.rule_files.push(RuleFile { source: document.file, groups: written });
+        self.rule_files.push(RuleFile { source: document.file, groups: written, is_apart: false });
         groups
     }
 
