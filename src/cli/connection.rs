@@ -96,6 +96,22 @@ impl Connection {
     }
 }
 
+/// Where a running Watchbell is: the options of the verbs that are of no use without one.
+#[derive(Args, Debug)]
+pub(super) struct Running {
+    /// The Watchbell that is asked
+    #[arg(long, value_name = "URL", default_value = LOCAL, env = "WATCHBELL_URL")]
+    url: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Running {
+    pub(super) fn service(&self) -> Service<'_> {
+        Service { url: &self.url, connection: &self.connection }
+    }
+}
+
 /// A running Watchbell that is asked.
 pub(super) struct Service<'a> {
     /// Its address.

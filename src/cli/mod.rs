@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 for success, 1 for a check that failed or a service that broke, 2 for a wrong call or bad files.
 
+mod answer;
 pub mod check;
 mod configuration;
 mod connection;
@@ -10,6 +11,7 @@ mod fmt;
 mod hash_password;
 mod heartbeat;
 mod history;
+mod incidents;
 mod oncall;
 mod overrides;
 mod query;
@@ -67,6 +69,24 @@ enum Verb {
     History(history::HistoryArgs),
     /// Show the heartbeats that a running Watchbell awaits, and beat
     Heartbeat(heartbeat::HeartbeatArgs),
+    /// Show what somebody is to take care of, and everything about one incident
+    Incidents(incidents::IncidentsArgs),
+    /// Take care of incidents: paging stops
+    Ack(answer::AckArgs),
+    /// Take acknowledgements and snoozes back: paging begins again
+    Unack(answer::UnackArgs),
+    /// Let incidents wait for a while, until a time, or until a time interval begins
+    Snooze(answer::SnoozeArgs),
+    /// Page the next step now
+    Escalate(answer::EscalateArgs),
+    /// Hand incidents over to others, who are paged now
+    Reassign(answer::ReassignArgs),
+    /// Note something about an incident
+    Note(answer::NoteArgs),
+    /// Make incidents part of another one
+    Merge(answer::MergeArgs),
+    /// Say that incidents are over
+    Resolve(answer::ResolveArgs),
     /// Show who is on call, now or over a span, and write calendars
     Oncall(oncall::OncallArgs),
     /// Set exceptions from schedules in a running Watchbell: stand-ins, swaps, vacations
@@ -129,6 +149,15 @@ pub fn main() -> ExitCode {
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
         Verb::Heartbeat(args) => heartbeat::run(args),
+        Verb::Incidents(args) => incidents::run(args, &clock),
+        Verb::Ack(args) => answer::ack(args, &clock),
+        Verb::Unack(args) => answer::unack(args, &clock),
+        Verb::Snooze(args) => answer::snooze(args, &clock),
+        Verb::Escalate(args) => answer::escalate(args, &clock),
+        Verb::Reassign(args) => answer::reassign(args, &clock),
+        Verb::Note(args) => answer::note(args, &clock),
+        Verb::Merge(args) => answer::merge(args, &clock),
+        Verb::Resolve(args) => answer::resolve(args, &clock),
         Verb::Oncall(args) => oncall::run(&args, &clock),
         Verb::Override(args) => overrides::run(&args),
         Verb::Receiver(args) => receiver::run(args, &clock),

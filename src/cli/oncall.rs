@@ -111,7 +111,7 @@ pub(super) fn run(args: &OncallArgs, clock: &Clock) -> anyhow::Result<ExitCode> 
             },
         };
     }
-    let Some(plan) = configuration::plan(args.config.as_deref()) else { return Ok(ExitCode::from(2)) };
+    let Some(plan) = configuration::plan(args.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
     let plan = &*plan.engine.oncall;
     if plan.schedules.is_empty() {
         bail!(

@@ -1,8 +1,10 @@
 //! `watchbell override`: exceptions from schedules of a running Watchbell.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use reqwest::Method;
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use super::connection::{Connection, LOCAL, Service, ServiceError, with_query};
 use super::oncall::wall;
 use super::query::aligned;
+use crate::formats::icalendar::CALENDAR_BYTES_MAX;
 use crate::model::{Timestamp, push_percent_encoded};
 use crate::oncall::{Moment, MomentError, OverrideChange};
 
@@ -38,6 +41,8 @@ enum Action {
     Swap(Swapping),
     /// Somebody is away: in their turns the next in the rotation is on call
     Absent(Setting),
+    /// Set what the events of a calendar (iCalendar) say; again after it has changed
+    Import(Importing),
     /// Take exceptions back: one that has begun ends now
     Delete(Deleting),
 }
@@ -148,6 +153,32 @@ struct Swapping {
 }
 
 #[derive(Args, Debug)]
+struct Importing {
+    /// The calendar; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// The schedule
+    #[arg(long, value_name = "NAME")]
+    schedule: String,
+    /// Change nothing, and show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+/// What became of a calendar.
+#[derive(Deserialize)]
+struct ShownImport {
+    set: Vec<Shown>,
+    removed: Vec<String>,
+    unchanged: usize,
+}
+
+#[derive(Args, Debug)]
 struct Deleting {
     /// Their ids, as `override list` shows them
     #[arg(value_name = "ID", required = true)]
@@ -202,6 +233,7 @@ pub(super) fn run(args: &OverrideArgs) -> anyhow::Result<ExitCode> {
             set(asked, &when.body("replace", json!({ "user": person, "by": by })))
         }
         Action::Swap(swapping) => set(&swapping.asked, &swapping.body()),
+        Action::Import(importing) => importing.run(),
         Action::Delete(deleting) => deleting.run(),
     };
     match done {
@@ -238,6 +270,45 @@ impl Swapping {
             "from": from, "until": until, "and_from": and_from, "and_until": and_until,
         });
         json!({ "swap": swap, "comment": comment })
+    }
+}
+
+impl Importing {
+    fn run(&self) -> Result<String, ServiceError> {
+        let calendar = self.calendar()?;
+        let rehearsal = self.dry_run.then_some(("dry_run", "true"));
+        let path = format!("{PATH}/calendar");
+        let path = with_query(&path, std::iter::once(("schedule", self.schedule.as_str())).chain(rehearsal));
+        let body = Some(("text/calendar", calendar));
+        let found: Value = self.asked.service().request(Method::POST, &path, body)?;
+        if self.json {
+            return Ok(format!("{found:#}\n"));
+        }
+        let shown: ShownImport = serde_json::from_value(found).map_err(|error| ServiceError::Call(error.into()))?;
+        let ShownImport { set, removed, unchanged } = shown;
+        let would = if self.dry_run { "would be " } else { "" };
+        let mut text: String = set.iter().map(|one| format!("{would}set {}\n", one.line())).collect();
+        text.extend(removed.iter().map(|id| format!("{would}removed {id}\n")));
+        let counts = format!("{} {would}set, {} {would}removed, {unchanged} unchanged\n", set.len(), removed.len());
+        Ok(text + &counts)
+    }
+
+    /// The file, as far as a calendar may be long.
+    fn calendar(&self) -> Result<Vec<u8>, ServiceError> {
+        let mut read: Box<dyn Read> = match self.file.as_str() {
+            "-" => Box::new(io::stdin().lock()),
+            path => Box::new(File::open(path).with_context(|| format!("cannot read `{path}`"))?),
+        };
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(CALENDAR_BYTES_MAX).unwrap_or(u64::MAX);
+        read.by_ref()
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("cannot read `{}`", self.file))?;
+        match bytes.len() > CALENDAR_BYTES_MAX {
+            true => Err(ServiceError::Refused(format!("the calendar has more than {} KiB", CALENDAR_BYTES_MAX >> 10))),
+            false => Ok(bytes),
+        }
     }
 }
 

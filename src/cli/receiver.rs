@@ -13,9 +13,7 @@ use crate::config::Plan;
 use crate::deliver::Receiver;
 use crate::model::{ALERT_NAME, Labels, is_label_name, nearest};
 use crate::shell::clock::Clock;
-use crate::shell::notify::{
-    RenderError, Sender, Trial, TrialAlert, TrialOutcome, render, trial_notification, try_receiver,
-};
+use crate::shell::notify::{RenderError, Sender, Trial, TrialAlert, render, trial_notification, try_receiver};
 
 /// The exit code when an integration could not be told.
 const NOT_DELIVERED: u8 = 1;
@@ -164,13 +162,13 @@ fn check_number(receiver: &Receiver, only: Option<usize>) -> anyhow::Result<()> 
 
 pub(super) fn run(args: ReceiverArgs, clock: &Clock) -> anyhow::Result<ExitCode> {
     match args.action {
-        Action::List(listing) => list(&listing),
+        Action::List(listing) => list(&listing, clock),
         Action::Test(testing) => test(&testing, clock),
     }
 }
 
-fn list(listing: &Listing) -> anyhow::Result<ExitCode> {
-    let Some(plan) = configuration::plan(listing.config.as_deref()) else { return Ok(ExitCode::from(2)) };
+fn list(listing: &Listing, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let Some(plan) = configuration::plan(listing.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
     let mut out = io::stdout().lock();
     let mut entries = Vec::new();
     for receiver in &plan.engine.receivers {
@@ -198,7 +196,7 @@ fn list(listing: &Listing) -> anyhow::Result<ExitCode> {
 }
 
 fn test(testing: &Testing, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let Some(plan) = configuration::plan(testing.config.as_deref()) else { return Ok(ExitCode::from(2)) };
+    let Some(plan) = configuration::plan(testing.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
     let receiver = named(&plan, &testing.name)?;
     if testing.dry_run {
         return testing.made_up.show(&plan, receiver, clock);
@@ -212,7 +210,7 @@ fn test(testing: &Testing, clock: &Clock) -> anyhow::Result<ExitCode> {
         true => writeln!(out, "{}", serde_json::to_string_pretty(&trials)?)?,
         false => trials.iter().try_for_each(|trial| writeln!(out, "{}", line(trial)))?,
     }
-    let delivered = trials.iter().all(|trial| trial.outcome == TrialOutcome::Delivered);
+    let delivered = trials.iter().all(|trial| trial.outcome.is_good());
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::from(NOT_DELIVERED) })
 }
 

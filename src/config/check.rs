@@ -1,5 +1,7 @@
 //! `check`: every problem of a set of files, without running anything.
 
+use std::sync::Arc;
+
 use hashbrown::HashSet;
 
 use crate::model::{Diagnostic, Severity, Timestamp};
@@ -13,7 +15,7 @@ use super::plan::Plan;
 use super::rules::{RuleDefaults, is_rule_file, rule_count};
 use super::sources::Files;
 use super::written::RuleFile;
-use super::yaml::{NodeKind, beside};
+use super::yaml::{Node, NodeKind, beside};
 
 /// What was checked and what was found.
 #[derive(Debug, Default)]
@@ -54,7 +56,7 @@ fn checked(paths: &[String], files: &dyn Files, environment: Environment<'_>, no
     let mut checking = Checking {
         files,
         environment,
-        loading: Loading { keeps_written: true, now, ..Loading::default() },
+        loading: Loading { keeps_written: true, now, warns_of_gaps: now.is_some(), ..Loading::default() },
         rules: 0,
         plan: None,
     };
@@ -94,6 +96,14 @@ fn checked(paths: &[String], files: &dyn Files, environment: Environment<'_>, no
 /// Whether the top level has `tests`, as promtool's test files have.
 fn is_test_file(kind: &NodeKind) -> bool {
     matches!(kind, NodeKind::Mapping(entries) if entries.iter().any(|entry| entry.key == "tests"))
+}
+
+/// Whether a document that is found in a folder is a main file or a test file, which may stand beside rule files.
+pub(super) fn is_beside_rules(root: &Arc<Node>) -> bool {
+    const BLOCKS: [&str; 5] = ["global", "receivers", "route", "rule_files", "scrape_configs"];
+    let NodeKind::Mapping(entries) = &root.kind else { return false };
+    let is_main_file = entries.iter().any(|entry| BLOCKS.contains(&entry.key.as_str()));
+    is_test_file(&root.kind) || (is_main_file && !is_rule_file(root))
 }
 
 /// Every `*.yml` and `*.yaml` below `folder`, sorted.

@@ -9,7 +9,7 @@ use crate::engine::{Armed, HEARTBEAT_LABEL, HeartbeatPolicy};
 use crate::model::{ALERT_NAME, Labels};
 
 use super::http::http_config;
-use super::receivers::check_url;
+use super::receivers::{EscalationPlace, check_url};
 use super::yaml::{Fields, shorten};
 
 /// The greatest number of heartbeats.
@@ -41,8 +41,11 @@ pub struct HeartbeatKey {
     pub key: Secret,
 }
 
-/// Reads `heartbeats`.
-pub(super) fn heartbeats(fields: &mut Fields<'_>) -> (Vec<HeartbeatPolicy>, Vec<HeartbeatKey>) {
+/// Reads `heartbeats`; the escalation policies that they name go to `named`, to be checked later.
+pub(super) fn heartbeats(
+    fields: &mut Fields<'_>,
+    named: &mut Vec<EscalationPlace>,
+) -> (Vec<HeartbeatPolicy>, Vec<HeartbeatKey>) {
     let reader = fields.reader();
     let (mut policies, mut keys, mut names) = (Vec::new(), Vec::new(), HashSet::new());
     let nodes = fields.list("heartbeats");
@@ -61,9 +64,11 @@ pub(super) fn heartbeats(fields: &mut Fields<'_>) -> (Vec<HeartbeatPolicy>, Vec<
             inner.error_at("key", "config/short-key", message);
         }
         let policy = policy(&mut inner, name);
+        let place = inner.take("escalation").map_or_else(|| inner.span().clone(), |node| node.span.clone());
         inner.finish();
         let Some(policy) = policy else { continue };
         keys.extend(key.map(|key| HeartbeatKey { heartbeat: policy.name.clone(), key }));
+        named.extend(policy.escalation.clone().map(|policy| EscalationPlace { policy, span: place }));
         policies.push(policy);
     }
     (policies, keys)

@@ -16,7 +16,7 @@ use super::expression::{report_template_error, template_file_error};
 use super::include::with_included;
 use super::lint_policy::LintPolicy;
 use super::main_file::{MainFile, Pattern, main_file};
-use super::oncall::warn_of_gaps;
+use super::oncall::{CalendarFiles, warn_of_gaps};
 use super::plan::{HostSamples, Plan};
 use super::rules::{RuleDefaults, rule_groups};
 use super::sources::{Files, has_wildcard};
@@ -52,7 +52,30 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 ///
 /// Every problem found, warnings among them, when one of them is an error.
 pub fn load(main: Option<&str>, files: &dyn Files, environment: Environment<'_>) -> Result<Loaded, Vec<Diagnostic>> {
-    let mut loading = Loading::default();
+    loaded(main, files, environment, None)
+}
+
+/// The same at `now`: of calendars, what is over by then is left out, and what recurs is taken up to a year ahead.
+///
+/// # Errors
+///
+/// As of [`load`].
+pub fn load_at(
+    main: Option<&str>,
+    files: &dyn Files,
+    environment: Environment<'_>,
+    now: Timestamp,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    loaded(main, files, environment, Some(now))
+}
+
+fn loaded(
+    main: Option<&str>,
+    files: &dyn Files,
+    environment: Environment<'_>,
+    now: Option<Timestamp>,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut loading = Loading { now, ..Loading::default() };
     let plan = match main {
         Some(path) => loading.main(path, &Document::read(path, files), files, environment),
         None => loading.embedded(),
@@ -75,8 +98,10 @@ pub(super) struct Loading {
     pub(super) keeps_written: bool,
     pub(super) rule_files: Vec<RuleFile>,
     pub(super) lint: Option<LintPolicy>,
-    /// The present, from which gaps of schedules are looked for; without it none are.
+    /// The present, from which calendars are read and gaps of schedules looked for.
     pub(super) now: Option<Timestamp>,
+    /// Whether gaps of schedules are told.
+    pub(super) warns_of_gaps: bool,
 }
 
 impl Loading {
@@ -112,7 +137,8 @@ impl Loading {
         if self.keeps_written && self.lint.is_none() {
             self.lint = Some(std::mem::take(&mut main.lint).in_file(&document.file));
         }
-        if let Some(now) = self.now {
+        self.calendars(&mut main, &reader, files);
+        if let Some(now) = self.now.filter(|_| self.warns_of_gaps) {
             warn_of_gaps(&main.oncall, &reader, now);
         }
         let templates = self.templates(&main, &reader, files);
@@ -143,6 +169,16 @@ impl Loading {
         };
         self.rule_files.push(RuleFile { source: document.file, groups: written });
         groups
+    }
+
+    /// Reads the calendars of the schedules.
+    fn calendars(&mut self, main: &mut MainFile, reader: &Reader<'_>, files: &dyn Files) {
+        let (problems, read, patterns) = Default::default();
+        let mut calendars = CalendarFiles { files, reader, now: self.now, problems, read, patterns };
+        calendars.take(&mut main.oncall);
+        self.problems.extend(calendars.problems);
+        self.read.extend(calendars.read);
+        self.patterns.extend(calendars.patterns);
     }
 
     /// The files that `patterns` match, each once, in order. `absent` is how much a file matters that is not there.

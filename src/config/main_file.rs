@@ -175,12 +175,14 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
     main.planned_silences = planned_silences(&mut fields, &main.time_intervals);
-    (main.heartbeats, main.heartbeat_keys) = heartbeats(&mut fields);
+    let mut named = Vec::new();
+    (main.heartbeats, main.heartbeat_keys) = heartbeats(&mut fields, &mut named);
     main.watchdog = watchdog(&mut fields, &global.channels.http);
     let mut people = People::new(&global.channels);
     main.oncall = oncall(&mut fields, &mut people);
     main.inhibit_rules = inhibit_rules(&mut fields);
-    let places = routing(&mut fields, &global.channels, &mut main);
+    let mut places = routing(&mut fields, &global.channels, &mut main);
+    places.escalations.extend(named);
     let surroundings = Surroundings {
         channels: &global.channels,
         oncall: &main.oncall.plan,

@@ -41,7 +41,7 @@ pub use check::{Checked, check, check_at};
 pub use format::{Edit, FormattedRules, format_rules};
 pub use heartbeats::{HEARTBEAT_KEY_BYTES_MIN, HeartbeatKey, WatchdogConfig, WatchdogMethod};
 pub use lint_policy::{LabelPolicy, LintPolicy, NamedCheck, RequiredText};
-pub use load::{Environment, Loaded, load};
+pub use load::{Environment, Loaded, load, load_at};
 pub use matchers::{MatcherSyntaxError, parse_matchers};
 pub use plan::{HistoryLimits, HostSamples, Limits, Plan, QueryLimits};
 pub use rehearsal::load_rehearsal;

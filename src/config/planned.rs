@@ -129,6 +129,13 @@ pub(super) fn silence_reminder(fields: &mut Fields<'_>, receivers: &[Receiver]) 
         let message = format!("no receiver is named `{}`", shorten(name));
         reader.error_hint("config/unknown-receiver", &inner.key_span("receiver"), message, hint);
     }
+    let named = receivers.iter().find(|known| Some(&known.name) == receiver.as_ref());
+    if let Some(policy) = named.and_then(Receiver::escalation) {
+        let message =
+            format!("this receiver pages by the policy `{}`: a reminder is nothing to page for", shorten(&policy));
+        let hint = Some("name a receiver that is told directly");
+        reader.error_hint("config/escalation-loop", &inner.key_span("receiver"), message, hint);
+    }
     inner.finish();
     Some(SilenceReminder { before, receiver: receiver? })
 }

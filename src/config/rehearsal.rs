@@ -1,13 +1,13 @@
 //! The plan of a rehearsal: the routes of one file, the rules of others.
 
-use super::check::files_below;
+use super::check::{files_below, is_beside_rules};
 use super::document::Document;
 use super::load::{Environment, Loaded, Loading, load};
 use super::main_file::MainFile;
 use super::sources::Files;
 use crate::model::{Diagnostic, Severity};
 
-/// Loads the rule files `rules` (folders stand for every `*.yml` and `*.yaml` below them) under the routes, receivers and
+/// Loads the rule files `rules` (folders stand for every `*.yml` and `*.yaml` below them, main files and test files left out) under the routes, receivers and
 /// defaults of the main file at `main`; without one, everything goes to the console and groups are evaluated every minute
 /// unless they say otherwise.
 ///
@@ -31,12 +31,17 @@ pub fn load_rehearsal(
     }
     let mut groups = Vec::new();
     for path in rules {
-        let paths = match files.is_dir(path) {
+        let is_folder = files.is_dir(path);
+        let paths = match is_folder {
             true => files_below(path, files, &mut loading.problems),
             false => vec![path.clone()],
         };
         for path in paths {
-            groups.extend(loading.rule_file(Document::read(&path, files), &path, defaults));
+            let document = Document::read(&path, files);
+            if is_folder && document.root.as_ref().is_some_and(is_beside_rules) {
+                continue;
+            }
+            groups.extend(loading.rule_file(document, &path, defaults));
             loaded.read.push(path);
         }
     }

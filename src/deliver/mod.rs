@@ -16,7 +16,7 @@ pub use bound::{ALERTS_MAX, ANNOTATION_BYTES_MAX, BYTES_MAX, Bounded};
 pub use channels::*;
 pub use connection::{BasicAuth, HttpConfig, OAuth2Config, ProxyConfig, TlsConfig, TlsVersion};
 pub use incident_note::{IncidentNote, IncidentNoteKind};
-pub use notification::{Notification, OnBehalf, Outcome, REFERENCE_BYTES_MAX, reason_text};
+pub use notification::{Notification, OnBehalf, Outcome, REFERENCE_BYTES_MAX, dedup_key, reason_text};
 pub use outbox::{Delivery, Outbox, Settled};
 pub use policy::{DeliveryPolicy, GIVE_UP_AFTER, GIVE_UP_AFTER_WITH_FALLBACK, Rate};
 pub use receiver::{Channel, HIDDEN_PREFIX, Integration, Receiver};

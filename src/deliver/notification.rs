@@ -89,13 +89,9 @@ impl Notification {
         reason_text(self.reason, self.on_behalf.receiver.as_deref())
     }
 
-    /// The key by which receivers recognise the group: the SHA-256 of the group key in hexadecimal.
+    /// The key by which receivers recognise the group, as [`dedup_key`] makes it.
     pub fn dedup_key(&self) -> String {
-        let mut key = String::with_capacity(64);
-        for byte in Sha256::digest(self.group_key.as_bytes()) {
-            key.push_str(&format!("{byte:02x}"));
-        }
-        key
+        dedup_key(&self.group_key)
     }
 
     /// What templates see; `now` is the time of the decision, so that every attempt renders alike.
@@ -127,6 +123,15 @@ impl Notification {
             alerts,
         }
     }
+}
+
+/// The key by which receivers recognise the group of this key: its SHA-256 in hexadecimal.
+pub fn dedup_key(group_key: &str) -> String {
+    let mut key = String::with_capacity(64);
+    for byte in Sha256::digest(group_key.as_bytes()) {
+        key.push_str(&format!("{byte:02x}"));
+    }
+    key
 }
 
 /// A reason for people, with the receiver that could not be told.

@@ -112,6 +112,8 @@ pub struct Outbox {
     queues: BTreeMap<Target, Queue>,
     under_way: BTreeSet<u64>,
     last_number: u64,
+    /// The highest number of those that are from before the process began.
+    restored_up_to: u64,
     /// How long each receiver is tried, where not for [`GIVE_UP_AFTER`].
     give_up_after: HashMap<String, Duration>,
 }
@@ -168,7 +170,13 @@ impl Outbox {
 
     /// Whether an attempt at the delivery was made or is under way: somebody may have seen it.
     pub fn may_have_been_seen(&self, number: u64) -> bool {
-        self.under_way.contains(&number) || self.deliveries.get(&number).is_none_or(|delivery| delivery.attempts > 0)
+        let was_attempted = self.deliveries.get(&number).is_none_or(|delivery| delivery.attempts > 0);
+        was_attempted || self.under_way.contains(&number) || number <= self.restored_up_to
+    }
+
+    /// All records of the store were taken up: attempts at them may have been under way when the process ended.
+    pub fn end_of_restore(&mut self) {
+        self.restored_up_to = self.last_number;
     }
 
     /// How many notifications are on their way.

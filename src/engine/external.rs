@@ -168,7 +168,7 @@ impl Engine {
             self.external.pages.supersede(fingerprint);
         }
         let source = Source::new(range, ended, annotations.clone(), timeout);
-        self.external.put(fingerprint, source, bytes_of(&labels) + bytes_of(&annotations) + generator_url.len());
+        self.external.put(fingerprint, source, labels.bytes() + annotations.bytes() + generator_url.len());
         call.emit(trace, EventKind::Received { labels: labels.clone(), annotations: annotations.clone(), change });
         if ended {
             return self.end_routed(fingerprint, annotations, call);

@@ -40,6 +40,9 @@ impl Engine {
 
     /// Nothing says any more when the alert flaps: what is known of it must not come back.
     fn forget_flap(&mut self, alert: &Alert, call: &mut Call<'_>) {
+        if self.flaps.is_empty() {
+            return;
+        }
         let fingerprint = alert.fingerprint();
         let Some(flap) = self.flaps.forget(fingerprint) else { return };
         call.persist(keep::flap(fingerprint, None));

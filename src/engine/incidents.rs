@@ -1,6 +1,7 @@
 //! Incidents of the engine: alerts open and close them, time and people move them on, pages go to the outbox.
 
 mod answers;
+mod own;
 mod pages;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use super::state::Call;
 use super::{Engine, EventKind, keep};
 use crate::deliver::Channel;
-use crate::escalate::{Happening, Incidents, OVERDUE_AFTER, Order, World};
+use crate::escalate::{EscalationPolicy, Happening, Incident, Incidents, Order, World};
 use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp, TraceId};
 use crate::route::{Decision, Target, Verdict};
 
@@ -34,17 +35,28 @@ impl Engine {
         let plan = Arc::clone(&self.plan.escalation);
         let Some(policy) = plan.policy(policy) else { return };
         let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
-        let bundles = self.incidents.bundles(policy, (&group_key, &group_labels), alerts, call.now, &plan);
-        for bundle in bundles {
+        self.take_bundles(policy, (&group_key, &group_labels), alerts, call);
+        // It is told at once: the incident is written before the group.
+        self.groups.note_waiting(&group_key, &target, 0, told);
+        self.groups.note_settled(&group_key, &target, 0, true);
+    }
+
+    /// Opens, changes and closes the incidents that the alerts of a group belong to.
+    fn take_bundles(
+        &mut self,
+        policy: &EscalationPolicy,
+        group: (&str, &Labels),
+        alerts: Vec<Arc<Alert>>,
+        call: &mut Call<'_>,
+    ) {
+        let plan = Arc::clone(&self.plan.escalation);
+        for bundle in self.incidents.bundles(policy, group, alerts, call.now, &plan) {
             let mut orders = Vec::new();
             if let Some(number) = self.incidents.take_bundle(call.now, policy, bundle, &plan, &mut orders) {
                 self.take_orders(number, orders, call);
                 self.run_incident(number, call);
             }
         }
-        // It is told at once: the incident is written before the group.
-        self.groups.note_waiting(&group_key, &target, 0, told);
-        self.groups.note_settled(&group_key, &target, 0, true);
     }
 
     /// Whether the verdict about an escalation policy is for it to take.
@@ -55,11 +67,12 @@ impl Engine {
     /// When something about incidents is due.
     pub(super) fn next_incident(&self) -> Option<Timestamp> {
         let handover = self.handovers.values().flatten().min().copied();
-        self.incidents.next_due().into_iter().chain(handover).min()
+        [self.incidents.next_due(), handover, self.next_overdue_end()].into_iter().flatten().min()
     }
 
     /// Does what is due about incidents.
     pub(super) fn run_incidents(&mut self, call: &mut Call<'_>) {
+        self.end_overdue(call);
         let is_due = |at: &Option<Timestamp>| at.is_some_and(|at| at <= call.now);
         let changed: Vec<String> =
             self.handovers.iter().filter(|(_, at)| is_due(at)).map(|(schedule, _)| schedule.clone()).collect();
@@ -106,7 +119,7 @@ impl Engine {
         &mut self,
         number: u64,
         now: Timestamp,
-        change: impl FnOnce(&mut crate::escalate::Incident, &World<'_>) -> T,
+        change: impl FnOnce(&mut Incident, &World<'_>) -> T,
     ) -> Option<T> {
         let mut incidents = std::mem::take(&mut self.incidents);
         let plan = Arc::clone(&self.plan.escalation);
@@ -211,7 +224,7 @@ impl Engine {
 
     /// Writes an incident down, and tells what happened to it.
     fn keep_incident(&mut self, number: u64, call: &mut Call<'_>) {
-        let news = self.incidents.change(number, crate::escalate::Incident::take_news).unwrap_or_default();
+        let news = self.incidents.change(number, Incident::take_news).unwrap_or_default();
         let Some(incident) = self.incidents.get(number) else { return };
         call.persist(keep::incident(incident));
         call.persist(keep::last_incident(self.incidents.last_number()));
@@ -235,11 +248,6 @@ impl Engine {
     fn trace_of(&self, number: u64) -> TraceId {
         let alerts = self.incidents.get(number).into_iter().flat_map(|incident| incident.alerts.values());
         alerts.max_by_key(|alert| alert.updated_at).map(|alert| alert.trace).unwrap_or_default()
-    }
-
-    /// A step that comes much too late is an alert of its own.
-    fn tell_overdue(&mut self, number: u64, policy: &str, late: std::time::Duration, call: &mut Call<'_>) {
-        let _ = (number, policy, late, call, OVERDUE_AFTER, Labels::default());
     }
 
     /// Writes an incident down with what is to be sent about it.

@@ -19,6 +19,8 @@ use crate::rule::{ActiveAlert, RuleId};
 
 /// The version of the values that this program writes.
 const VERSION: u32 = 1;
+/// How many bytes an entry of a page takes as a rule before it is packed, or fewer.
+const ENTRY_BYTES_USUAL: usize = 1 << 10;
 const RULE_ALERT: u8 = b'r';
 const ROUTED_ALERT: u8 = b'd';
 const OWN_ALERT: u8 = b'o';
@@ -133,12 +135,12 @@ pub(super) fn page(page: u64, entries: &[PageEntry]) -> Record {
     if entries.is_empty() {
         return Record { kind: RecordKind::Alert, key: page_key(page), value: None };
     }
-    let written = record(RecordKind::Alert, page_key(page), Some(&entries));
-    let pack = |bytes: Vec<u8>| {
-        let packed = snap::raw::Encoder::new().compress_vec(&bytes);
-        packed.expect("a page is far smaller than the 4 GiB that can be packed")
-    };
-    Record { value: written.value.map(pack), ..written }
+    let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES_USUAL);
+    serde_json::to_writer(&mut bytes, &Written { v: VERSION, data: &entries })
+        .expect("entries have only text keys and whole numbers");
+    let packed = snap::raw::Encoder::new().compress_vec(&bytes);
+    let packed = packed.expect("a page is far smaller than the 4 GiB that can be packed");
+    Record { kind: RecordKind::Alert, key: page_key(page), value: Some(packed) }
 }
 
 pub(super) fn routed_gone(fingerprint: Fingerprint) -> Record {

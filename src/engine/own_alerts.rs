@@ -58,6 +58,7 @@ impl Engine {
         if change == Change::BecameFiring {
             tell(&alert, change, call);
         }
+        self.escalate_own(&alert, call);
         self.own.alerts.insert(alert.fingerprint(), alert);
     }
 
@@ -66,6 +67,7 @@ impl Engine {
         let Some(alert) = self.own.alerts.remove(&alert) else { return };
         call.persist(keep::own_alert_gone(alert.fingerprint()));
         tell(&alert, Change::Resolved, call);
+        self.escalate_own(&Alert { ends_at: Some(call.now), updated_at: call.now, ..alert.clone() }, call);
         let routed = self.plan.external_labels.merged(&alert.labels).fingerprint();
         self.own.routed.remove(&routed);
         if self.sources.contains_key(&routed) || self.external.fires(routed) {

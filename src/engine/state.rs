@@ -51,6 +51,8 @@ pub struct Engine {
     pub(super) incidents: Incidents,
     /// When who is on call changes next, by the schedules that somebody's answer is waited for by.
     pub(super) handovers: BTreeMap<String, Option<Timestamp>>,
+    /// When the alerts end that steps came too late.
+    pub(super) overdue: BTreeMap<Fingerprint, Timestamp>,
     /// Silences that end until then were reminded of.
     pub(super) reminded_until: Timestamp,
     /// The latest time that was told.
@@ -113,6 +115,7 @@ impl Engine {
             oncall: Arc::clone(&plan.oncall),
             incidents: Incidents::default(),
             handovers: BTreeMap::new(),
+            overdue: BTreeMap::new(),
             reminded_until: Timestamp::MIN,
             latest: now,
             plan,
@@ -145,8 +148,10 @@ impl Engine {
                 Err(error) => errors.push(error),
             }
         }
+        engine.outbox.end_of_restore();
         engine.join_outbox();
         engine.join_pages();
+        engine.restore_overdue(now);
         engine.join_flaps();
         // Before the plan is taken, which writes the groups down.
         engine.shorten_waits(now);

@@ -95,6 +95,21 @@ pub enum Begun {
     },
 }
 
+impl Why {
+    /// The value of `why` by which it is told apart when it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Why::Step { .. } => "step",
+            Why::Handover => "handover",
+            Why::NobodyOnCall { .. } => "nobody_on_call",
+            Why::Unreachable { .. } => "unreachable",
+            Why::Fallback => "fallback",
+            Why::Repage { .. } => "repage",
+            Why::Reassigned { .. } => "reassigned",
+        }
+    }
+}
+
 impl fmt::Display for Begun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

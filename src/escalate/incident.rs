@@ -196,6 +196,9 @@ pub struct Paged {
 }
 
 impl IncidentState {
+    /// What [`IncidentState::name`] can be.
+    pub const NAMES: [&str; 4] = ["open", "acknowledged", "snoozed", "closed"];
+
     /// For people and for filters: `open`, `acknowledged`, `snoozed`, `closed`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
-//! Wire and file formats of samples: bytes in, batches out. No file or socket is touched.
+//! Wire and file formats: samples in batches, events of calendars. No file or socket is touched.
 
 pub mod csv;
 pub mod exposition;
 pub mod fixture;
+pub mod icalendar;
 pub mod json_lines;
 pub mod remote_write;
 pub mod series_notation;

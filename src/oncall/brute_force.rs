@@ -2,6 +2,8 @@
 //!
 //! They hand over when the clock shows the time of the next handoff, or a later one, for the first time; hours of the day begin
 //! in the same way, and end when the clock shows their end for the last time, or is past it without having shown it.
+//!
+//! Every clock of the world that was changed in ten years is looked at, around one of its changes.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,8 +21,23 @@ const STEP: Duration = Duration::from_secs(30);
 const AROUND: Duration = Duration::from_secs(50 * 60 * 60);
 /// How long the clock is watched before that, so that what it has shown is known.
 const BEFORE: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-/// How many schedules are looked at.
-const CASES: usize = 60;
+/// The numbers from which the schedules are made up; another one by `WATCHBELL_SEED`.
+const SEED: u64 = 2020;
+/// How often each clock is looked at, with another change of it and another schedule; more often by `WATCHBELL_ROUNDS`.
+const ROUNDS: u64 = 1;
+/// The years whose changes of clocks are looked at.
+const YEARS: (&str, &str) = ("2016-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+/// Changes that are always looked at: clocks that skip a day, change at midnight, or by half an hour.
+const ALWAYS: [(&str, &str); 8] = [
+    ("Pacific/Apia", "2011-12-30T10:00:00Z"),
+    ("Pacific/Kwajalein", "1993-08-21T12:00:00Z"),
+    ("America/Havana", "2020-03-08T05:00:00Z"),
+    ("America/Sao_Paulo", "2018-02-18T02:00:00Z"),
+    ("America/Chicago", "2020-03-08T08:00:00Z"),
+    ("America/Chicago", "2020-11-01T07:00:00Z"),
+    ("Australia/Lord_Howe", "2020-10-03T15:30:00Z"),
+    ("Australia/Lord_Howe", "2021-04-03T15:00:00Z"),
+];
 
 /// Numbers that look random and are the same each time (an MMIX linear congruential generator).
 struct Numbers(u64);
@@ -102,8 +119,9 @@ fn some_restrictions(numbers: &mut Numbers) -> Vec<Restriction> {
 
 fn some_layer(numbers: &mut Numbers, before: DateTime) -> Layer {
     let count = NonZeroU32::new(u32::try_from(numbers.below(7)).expect("small") + 1).expect("not zero");
+    let hours = NonZeroU32::new(numbers.pick(&[1, 2, 3, 5, 6, 7, 8, 11, 12, 24, 48, 50])).expect("not zero");
     let every = match numbers.below(6) {
-        0..=2 => Every::Hours(count),
+        0..=2 => Every::Hours(hours),
         3 => Every::Days(count),
         4 => Every::Weeks(count),
         _ => Every::Months(count),
@@ -160,42 +178,70 @@ fn by_the_clock(layer: &Layer, clock: &Clock, from: Timestamp) -> Vec<(Timestamp
     found
 }
 
-#[test]
-fn shifts_are_what_the_clock_on_the_wall_says() {
-    let mut numbers = Numbers(2020);
+/// A number of the environment.
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
+}
+
+/// Every clock of the IANA's that was changed in these years, once, with its changes: many names mean the same clock.
+fn clocks() -> Vec<(String, Vec<jiff::Timestamp>)> {
+    let (first, last) = (YEARS.0.parse().expect("a time"), YEARS.1.parse().expect("a time"));
+    let mut known = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
     let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
     assert!(names.len() > 400, "{} zones", names.len());
-    let ten_years: jiff::Timestamp = "2016-01-01T00:00:00Z".parse().expect("a time");
-    let mut looked_at = 0;
-    let mut changes = 0;
-    while looked_at < CASES {
-        let name = numbers.pick(&names);
+    for name in names {
         let zone = TimeZone::get(&name).expect("a known zone");
-        let all: Vec<jiff::Timestamp> = zone.following(ten_years).map(|change| change.timestamp()).take(24).collect();
-        if all.is_empty() && numbers.below(20) != 0 {
-            continue;
+        let changes: Vec<(jiff::Timestamp, i32)> = zone
+            .following(first)
+            .map(|it| (it.timestamp(), it.offset().seconds()))
+            .take_while(|it| it.0 < last)
+            .collect();
+        if !changes.is_empty() && known.insert((zone.to_offset(first).seconds(), changes.clone())) {
+            found.push((name, changes.into_iter().map(|(at, _)| at).collect()));
         }
-        let change = if all.is_empty() { ten_years } else { numbers.pick(&all) };
-        changes += usize::from(!all.is_empty());
-        let change = Timestamp::from_millis(change.as_millisecond());
-        let (from, until) = (change - AROUND, change + AROUND);
-        let clock = Clock::watch(&zone, from - BEFORE, until + BEFORE);
-        let before = zone.to_datetime(from.to_jiff().expect("a time"));
-        let layer = some_layer(&mut numbers, before);
-        let schedule = Schedule { name: "s".into(), zone, layers: vec![layer.clone()] };
-        let shifts = schedule.shifts(from, until, &[]);
-        let mut position = 0;
-        for (at, person) in by_the_clock(&layer, &clock, from) {
-            if at >= until {
-                break;
-            }
-            while shifts[position].until <= at {
-                position += 1;
-            }
-            let found = shifts[position].people.first();
-            assert_eq!(found, person.as_ref(), "{name} at {at}: {layer:?}");
-        }
-        looked_at += 1;
     }
-    assert!(changes > CASES / 2, "{changes} changes of the clock were looked at");
+    found
+}
+
+/// Holds some schedule against the clock on the wall, around a change of the clock.
+fn look_at(name: &str, change: jiff::Timestamp, numbers: &mut Numbers) {
+    let zone = TimeZone::get(name).expect("a known zone");
+    let change = Timestamp::from_millis(change.as_millisecond());
+    let (from, until) = (change - AROUND, change + AROUND);
+    let clock = Clock::watch(&zone, from - BEFORE, until + BEFORE);
+    let before = zone.to_datetime(from.to_jiff().expect("a time"));
+    let layer = some_layer(numbers, before);
+    let schedule = Schedule { name: "s".into(), zone, layers: vec![layer.clone()] };
+    let shifts = schedule.shifts(from, until, &[]);
+    let mut position = 0;
+    for (at, person) in by_the_clock(&layer, &clock, from) {
+        if at >= until {
+            break;
+        }
+        while shifts[position].until <= at {
+            position += 1;
+        }
+        let found = shifts[position].people.first();
+        assert_eq!(found, person.as_ref(), "{name} at {at}: {layer:?}");
+    }
+}
+
+#[test]
+fn shifts_are_what_the_clock_on_the_wall_says() {
+    let (seed, rounds) = (setting("WATCHBELL_SEED", SEED), setting("WATCHBELL_ROUNDS", ROUNDS));
+    println!("WATCHBELL_SEED={seed} WATCHBELL_ROUNDS={rounds}");
+    let mut numbers = Numbers(seed);
+    let clocks = clocks();
+    assert!(clocks.len() > 50, "{} clocks were changed", clocks.len());
+    for _ in 0..rounds {
+        for (name, change) in ALWAYS {
+            look_at(name, change.parse().expect("a time"), &mut numbers);
+        }
+        for (name, changes) in &clocks {
+            let change = numbers.pick(changes);
+            look_at(name, change, &mut numbers);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod draft;
 mod ical;
+mod import;
 mod layer;
 mod overrides;
 mod plan;
@@ -17,6 +18,7 @@ mod brute_force;
 
 pub use draft::{OVERRIDE_BYTES_MAX, OverrideDraft, OverrideError, SwapDraft};
 pub use ical::calendar;
+pub use import::{CalendarChanges, IMPORT_AHEAD, IMPORTED_MAX, Import, Imported};
 pub use layer::Layer;
 pub use overrides::{Override, OverrideChange, OverrideState};
 pub use plan::{Duty, OncallPlan, User};

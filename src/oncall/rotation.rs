@@ -164,6 +164,45 @@ mod tests {
                 "2011-12-30T00:00:00Z",
                 vec!["2011-12-29T09:00:00", "2011-12-31T00:00:00", "2011-12-31T09:00:00"],
             ),
+            // Clocks that are changed at midnight: 00:00 does not exist, or 23:30 exists twice.
+            (
+                rotation("2020-03-01T00:00", Every::Days(count(1))),
+                "America/Havana",
+                "2020-03-07T12:00:00Z",
+                vec!["2020-03-07T00:00:00", "2020-03-08T01:00:00", "2020-03-09T00:00:00"],
+            ),
+            (
+                rotation("2018-10-28T00:00", Every::Weeks(count(1))),
+                "America/Sao_Paulo",
+                "2018-11-01T00:00:00Z",
+                vec!["2018-10-28T00:00:00", "2018-11-04T01:00:00", "2018-11-11T00:00:00"],
+            ),
+            // Periods that do not divide the day go on over it: by the wall clock, as if no hour were missing or twice there.
+            (
+                rotation("2020-03-07T00:00", Every::Hours(count(5))),
+                "America/Chicago",
+                "2020-03-08T02:30:00Z",
+                vec!["2020-03-07T20:00:00", "2020-03-08T01:00:00", "2020-03-08T06:00:00", "2020-03-08T11:00:00"],
+            ),
+            (
+                rotation("2020-03-07T05:30", Every::Hours(count(7))),
+                "America/Chicago",
+                "2020-03-08T02:00:00Z",
+                vec!["2020-03-07T19:30:00", "2020-03-08T03:00:00", "2020-03-08T09:30:00", "2020-03-08T16:30:00"],
+            ),
+            (
+                rotation("2020-10-31T11:00", Every::Hours(count(7))),
+                "America/Chicago",
+                "2020-10-31T23:00:00Z",
+                vec!["2020-10-31T18:00:00", "2020-11-01T01:00:00", "2020-11-01T08:00:00", "2020-11-01T15:00:00"],
+            ),
+            // A day that is not there: its handoffs are all at the end of it.
+            (
+                rotation("2011-12-29T00:00", Every::Hours(count(7))),
+                "Pacific/Apia",
+                "2011-12-30T07:30:00Z",
+                vec!["2011-12-29T21:00:00", "2011-12-31T00:00:00", "2011-12-31T00:00:00", "2011-12-31T00:00:00"],
+            ),
             (
                 rotation("2023-10-31T08:00", Every::Months(count(1))),
                 "Europe/Berlin",
@@ -189,12 +228,39 @@ mod tests {
     }
 
     #[test]
+    fn so_many_times_24_hours_are_days() {
+        for (zone, start) in [
+            ("America/Chicago", "2020-03-01T02:30"),
+            ("America/Chicago", "2020-10-25T01:30"),
+            ("Australia/Lord_Howe", "2020-09-27T02:15"),
+            ("Pacific/Apia", "2011-12-20T09:00"),
+            ("America/Havana", "2020-03-01T00:00"),
+        ] {
+            let zone = TimeZone::get(zone).expect(zone);
+            let start: DateTime = start.parse().expect(start);
+            let from = instant(&zone, start, Occurrence::First).expect("a time");
+            for days in [1, 2, 3] {
+                let handoffs = |every| {
+                    let rotation = Rotation { start, every };
+                    rotation.handoffs(&zone, from).take(40).collect::<Vec<Handoff>>()
+                };
+                let by_hours = handoffs(Every::Hours(count(24 * days)));
+                assert_eq!(by_hours, handoffs(Every::Days(count(days))), "{start} {days}");
+                let weeks = handoffs(Every::Days(count(7 * days)));
+                assert_eq!(weeks, handoffs(Every::Weeks(count(days))), "{start} {days}");
+            }
+        }
+    }
+
+    #[test]
     fn a_shift_over_an_hour_that_comes_twice_is_longer() {
         let hourly = |start: &str| Rotation { start: start.parse().expect(start), every: Every::Hours(count(1)) };
         for (start, zone, at, minutes) in [
             ("2020-10-01T01:00", "America/Chicago", "2020-11-01T06:10:00Z", 120),
             ("2020-10-01T01:00", "America/Chicago", "2020-11-01T07:10:00Z", 120),
             ("2021-04-01T01:30", "Australia/Lord_Howe", "2021-04-03T14:40:00Z", 90),
+            // From 23:00 to 24:00 it takes two hours where the clock is put back at midnight.
+            ("2018-02-01T23:00", "America/Sao_Paulo", "2018-02-18T01:30:00Z", 120),
         ] {
             let zone = TimeZone::get(zone).expect(zone);
             let rotation = hourly(start);

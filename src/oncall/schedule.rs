@@ -146,3 +146,136 @@ fn join(people: &mut Vec<String>, person: &str) {
         people.push(person.to_owned());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::oncall::{DayTime, Every, Restriction, Rotation};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(&format!("2026-01-{text}:00Z")).expect(text)
+    }
+
+    fn layer(turns: &[&str], restrictions: Vec<Restriction>) -> Layer {
+        Layer {
+            name: "l".into(),
+            from: None,
+            until: None,
+            rotation: Rotation {
+                start: "2026-01-05T00:00".parse().expect("a time"),
+                every: Every::Days(NonZeroU32::MIN),
+            },
+            turns: turns.iter().map(|turn| turn.split(' ').map(str::to_owned).collect()).collect(),
+            restrictions,
+            joins: false,
+        }
+    }
+
+    fn schedule(layers: Vec<Layer>) -> Schedule {
+        Schedule { name: "s".into(), zone: TimeZone::UTC, layers }
+    }
+
+    fn other(change: OverrideChange, from: &str, until: &str) -> Override {
+        Override {
+            id: "1".into(),
+            schedule: Some("s".into()),
+            from: at(from),
+            until: at(until),
+            change,
+            created_by: "me".into(),
+            comment: String::new(),
+        }
+    }
+
+    fn replace(user: &str, by: &str) -> OverrideChange {
+        OverrideChange::Replace { user: user.into(), by: by.into() }
+    }
+
+    #[test]
+    fn what_overrides_do() {
+        let schedule = schedule(vec![layer(&["ada", "ben cy", "dee"], Vec::new())]);
+        let add = |user: &str| OverrideChange::Add { user: user.into() };
+        let remove = |user: &str| OverrideChange::Remove { user: user.into() };
+        let absent = |user: &str| OverrideChange::Absent { user: user.into() };
+        let (first, second) = ("05T12:00", "06T12:00");
+        for (changes, on_first, on_second) in [
+            (vec![], "ada", "ben cy"),
+            (vec![add("zoe"), add("ada")], "ada zoe", "ben cy zoe ada"),
+            (vec![remove("ada"), remove("cy")], "", "ben"),
+            (vec![replace("ada", "zoe"), replace("ben", "zoe")], "zoe", "zoe cy"),
+            // Somebody who is on call already takes no second place.
+            (vec![replace("ben", "cy")], "ada", "cy"),
+            // The next turn's people are on call where everybody of a turn is away; of several, the others stay.
+            (vec![absent("ada"), absent("ben")], "cy", "cy"),
+            (vec![absent("ben"), absent("cy")], "ada", "dee"),
+            (vec![absent("ada"), absent("ben"), absent("cy"), absent("dee")], "", ""),
+            // Also when they were put there.
+            (vec![add("zoe"), absent("zoe")], "ada", "ben cy"),
+            // The last word counts.
+            (vec![add("zoe"), remove("zoe")], "ada", "ben cy"),
+            (vec![remove("zoe"), add("zoe")], "ada zoe", "ben cy zoe"),
+            (vec![replace("ada", "ben"), replace("ben", "ada")], "ada", "ada cy"),
+        ] {
+            let overrides: Vec<Override> =
+                changes.into_iter().map(|change| other(change, "01T00:00", "20T00:00")).collect();
+            let found = |when: &str| schedule.on_call(at(when), &overrides).join(" ");
+            assert_eq!((found(first).as_str(), found(second).as_str()), (on_first, on_second), "{overrides:?}");
+        }
+        let elsewhere = Override { schedule: Some("t".into()), ..other(add("zoe"), "01T00:00", "20T00:00") };
+        assert_eq!(schedule.on_call(at(first), std::slice::from_ref(&elsewhere)), ["ada"]);
+        let everywhere = Override { schedule: None, ..elsewhere };
+        assert_eq!(schedule.on_call(at(first), &[everywhere]), ["ada", "zoe"]);
+    }
+
+    #[test]
+    fn overrides_begin_and_end_inside_of_shifts() {
+        let schedule = schedule(vec![layer(&["ada", "ben"], Vec::new())]);
+        let overrides = [other(replace("ada", "zoe"), "05T06:00", "05T18:00")];
+        let shown = |from: &str, until: &str| {
+            let shifts = schedule.shifts(at(from), at(until), &overrides);
+            shifts.iter().map(|it| format!("{} {}", it.from, it.people.join(" "))).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown("04T22:00", "06T06:00"),
+            [
+                "2026-01-04T22:00:00Z ",
+                "2026-01-05T00:00:00Z ada",
+                "2026-01-05T06:00:00Z zoe",
+                "2026-01-05T18:00:00Z ada",
+                "2026-01-06T00:00:00Z ben",
+            ]
+        );
+        assert_eq!(shown("05T07:00", "05T08:00"), ["2026-01-05T07:00:00Z zoe"]);
+        assert_eq!(schedule.next_change(at("05T07:00"), &overrides), Some(at("05T18:00")));
+        let next =
+            |offset: usize| schedule.on_call_next(at("05T05:00"), offset, &overrides).unwrap_or_default().join(" ");
+        assert_eq!([0, 1, 2, 3].map(next), ["ada", "zoe", "ada", "ben"]);
+    }
+
+    #[test]
+    fn layers_take_the_place_of_others_or_join_them() {
+        let night = || vec![Restriction { weekdays: Vec::new(), start: DayTime(22 * 60), end: DayTime(6 * 60) }];
+        let over = schedule(vec![layer(&["ada"], Vec::new()), layer(&["ben"], night())]);
+        let beside =
+            schedule(vec![layer(&["ada"], Vec::new()), Layer { joins: true, ..layer(&["ben", "ada"], night()) }]);
+        for (schedule, when, expected) in [
+            (&over, "05T12:00", "ada"),
+            (&over, "05T23:00", "ben"),
+            (&beside, "05T12:00", "ada"),
+            (&beside, "05T23:00", "ada ben"),
+            (&beside, "06T23:00", "ada"),
+            (&over, "06T05:59", "ben"),
+            (&over, "06T06:00", "ada"),
+        ] {
+            assert_eq!(schedule.on_call(at(when), &[]).join(" "), expected, "{when}");
+        }
+        // Where nobody of a layer is there, the ones before it are on call.
+        let away = [other(OverrideChange::Absent { user: "ben".into() }, "05T00:00", "07T00:00")];
+        assert_eq!(over.on_call(at("05T23:00"), &away), ["ada"]);
+        // Nobody at all is nobody for ever.
+        assert_eq!(schedule(Vec::new()).on_call_next(at("05T00:00"), 0, &[]), None);
+        assert_eq!(schedule(Vec::new()).next_change(at("05T00:00"), &[]), None);
+    }
+}

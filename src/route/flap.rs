@@ -101,6 +101,11 @@ impl Flaps {
         Some(flap)
     }
 
+    /// Whether nothing is known of any alert.
+    pub fn is_empty(&self) -> bool {
+        self.by_alert.is_empty()
+    }
+
     /// When [`Flaps::settle`] is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)

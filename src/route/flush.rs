@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use super::Route;
 use super::group::{Group, Recipient, Target};
 use super::muting::{Muting, Suppression};
@@ -50,7 +52,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn new(
-        alerts: &BTreeMap<Fingerprint, Arc<Alert>>,
+        alerts: &HashMap<Fingerprint, Arc<Alert>>,
         group: &Group,
         route: Option<&Route>,
         muting: &Muting,

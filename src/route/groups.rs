@@ -1,8 +1,11 @@
 //! Aggregation groups: alerts that share their notifications, when each is flushed, and who is told what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use super::flush::{Decision, Flush, Gathered};
 use super::group::{Group, Integrated, Ledger, Target};
@@ -20,6 +23,8 @@ use crate::model::{Alert, AlertStatus, Fingerprint, Labels, Timestamp};
 const ENDED_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 /// The distance of flushes of a group whose route is no more.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How much longer a group's key is than the text in it, or less.
+const KEY_ROOM: usize = 32;
 /// The shortest distance of flushes, so that time goes on whatever the configuration says.
 const GROUP_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
@@ -37,7 +42,7 @@ pub struct Flushed {
 /// All alerts that are routed, and their groups.
 #[derive(Debug, Default)]
 pub struct Groups {
-    pub(super) alerts: BTreeMap<Fingerprint, Arc<Alert>>,
+    pub(super) alerts: HashMap<Fingerprint, Arc<Alert>>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) due: BTreeSet<(Timestamp, String)>,
     /// The groups that may hold departed alerts.
@@ -123,7 +128,7 @@ impl Groups {
 
     /// The alerts that are routed, by fingerprint.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.values().map(Arc::as_ref)
+        self.alerts_now().map(|(_, alert)| alert.as_ref())
     }
 
     /// The alert with this fingerprint.
@@ -133,7 +138,9 @@ impl Groups {
 
     /// The alerts that are routed, by fingerprint, as they are now, whatever becomes of them later.
     pub fn alerts_now(&self) -> impl Iterator<Item = (Fingerprint, &Arc<Alert>)> {
-        self.alerts.iter().map(|(fingerprint, alert)| (*fingerprint, alert))
+        let mut alerts: Vec<_> = self.alerts.iter().map(|(fingerprint, alert)| (*fingerprint, alert)).collect();
+        alerts.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        alerts.into_iter()
     }
 
     /// The alert with this fingerprint as it is now, whatever becomes of it later.
@@ -179,7 +186,7 @@ impl Groups {
         let mut touched = Vec::new();
         for found in tree.matching(&alert.labels) {
             let labels = found.route.group_labels(&alert.labels);
-            let key = format!("{}:{labels}", found.key);
+            let key = group_key(found.key, &labels);
             match self.groups.get_mut(&key) {
                 Some(group) if firing || group.told_firing(fingerprint) => {
                     group.members.insert(fingerprint);
@@ -369,7 +376,7 @@ impl Groups {
     fn is_held(&self, tree: &RouteTree, alert: &Alert) -> bool {
         let fingerprint = alert.fingerprint();
         let routed = tree.matching(&alert.labels).into_iter().any(|found| {
-            let key = format!("{}:{}", found.key, found.route.group_labels(&alert.labels));
+            let key = group_key(found.key, &found.route.group_labels(&alert.labels));
             self.groups.get(&key).is_some_and(|group| group.members.contains(&fingerprint))
         });
         let departed = |key: &String| self.groups.get(key).is_some_and(|group| group.departed.contains(&fingerprint));
@@ -392,11 +399,11 @@ impl Groups {
                 group.receiver.clone_from(&route.receiver);
             }
         }
-        let alerts = std::mem::take(&mut self.alerts);
-        for (fingerprint, alert) in &alerts {
-            self.assign(tree, now, *fingerprint, alert);
+        let alerts: Vec<(Fingerprint, Arc<Alert>)> =
+            self.alerts_now().map(|(fingerprint, alert)| (fingerprint, Arc::clone(alert))).collect();
+        for (fingerprint, alert) in alerts {
+            self.assign(tree, now, fingerprint, &alert);
         }
-        self.alerts = alerts;
         for group in self.groups.values_mut() {
             let mut departed = group.all_told_firing();
             departed.retain(|alert| self.alerts.contains_key(alert) && !group.members.contains(alert));
@@ -417,7 +424,8 @@ impl Groups {
 
     /// Takes over the rules and times that suppress; [`Groups::reroute`] looks at what they change.
     pub fn set_muting(&mut self, rules: &[InhibitRule], intervals: &[TimeInterval], now: Timestamp) {
-        self.muting.inhibition = Inhibition::new(rules, self.alerts.values().map(Arc::as_ref), now);
+        let alerts: Vec<&Alert> = self.alerts().collect();
+        self.muting.inhibition = Inhibition::new(rules, alerts.iter().copied(), now);
         self.muting.intervals = intervals.iter().map(|interval| (interval.name.clone(), interval.clone())).collect();
     }
 }
@@ -434,6 +442,14 @@ pub struct Forgotten {
 /// The distance of a group's flushes.
 pub(super) fn group_interval(route: Option<&Route>) -> Duration {
     route.map_or(ORPHAN_INTERVAL, |route| route.group_interval).max(GROUP_INTERVAL_MIN)
+}
+
+/// The key of the group with these labels at a route.
+fn group_key(route_key: &str, labels: &Labels) -> String {
+    let mut key = String::with_capacity(route_key.len() + 2 * labels.bytes() + KEY_ROOM);
+    // Writing to a text does not fail.
+    let _ = write!(key, "{route_key}:{labels}");
+    key
 }
 
 fn new_group(now: Timestamp, key: String, route_key: String, route: &Route, labels: Labels, alert: &Alert) -> Group {

@@ -1,9 +1,10 @@
 //! Timers of groups that are not written down at each flush: what the store has stands for a grid of times, `group_interval`
 //! apart, and a restart finds its place on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use super::flush::{Flush, Gathered};
 use super::group::{Group, Integrated, Target, Written};
@@ -88,8 +89,7 @@ impl Groups {
                 }
             }
         };
-        let alerts: BTreeMap<Fingerprint, Arc<Alert>> =
-            group.members.union(&group.departed).filter_map(as_of).collect();
+        let alerts: HashMap<Fingerprint, Arc<Alert>> = group.members.union(&group.departed).filter_map(as_of).collect();
         let mut group = group.clone();
         group.members.retain(|id| alerts.contains_key(id));
         group.departed.retain(|id| alerts.contains_key(id));

@@ -1,5 +1,6 @@
 //! The outside world: sockets, files, the store, the clock. The only place with `async`.
 
+pub mod answers;
 pub mod clock;
 pub mod files;
 pub mod history;

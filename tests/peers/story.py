@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
 from stories import (
-    chatting, differing, door, faulting, histograms, hostile, operated, paging, posting, querying, receiving, relaying, reloading, restarting,
+    answering, chatting, differing, door, faulting, histograms, hostile, operated, paging, posting, querying, receiving, relaying, reloading, restarting,
     routing, scraping, silencing, templating)
 
 STORIES = (
@@ -39,6 +39,7 @@ STORIES = (
     routing.amtool_reads_the_routes,
     routing.amtool_judges_as_was_recorded,
     templating.amtool_renders_as_was_recorded,
+    answering.somebody_answers_over_kills,
     posting.amtool_adds_alerts,
     posting.prometheus_posts_to_watchbell,
     hostile.hostile_bodies,

@@ -273,12 +273,21 @@ fn chart_lines(answer: &Answer, names: Vec<String>) -> Vec<Line> {
     answer.rows().iter().zip(names).filter_map(line).collect()
 }
 
+/// The number that an environment variable holds.
+fn number_of(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// How wide the terminal is in characters, if that is known.
+pub(super) fn columns() -> Option<usize> {
+    let terminal = terminal_size::terminal_size();
+    terminal.map(|(width, _)| usize::from(width.0)).or_else(|| number_of("COLUMNS"))
+}
+
 /// The columns and lines there are for an answer.
 fn size(args: &QueryArgs) -> (usize, usize) {
-    let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
     let terminal = terminal_size::terminal_size();
-    let columns = terminal.map(|(width, _)| usize::from(width.0)).or_else(|| variable("COLUMNS"));
-    let lines = terminal.map(|(_, height)| usize::from(height.0)).or_else(|| variable("LINES"));
+    let lines = terminal.map(|(_, height)| usize::from(height.0)).or_else(|| number_of("LINES"));
     let lines = args.height.unwrap_or_else(|| lines.unwrap_or(SIZE.1).saturating_sub(LINES_LEFT));
-    (args.width.or(columns).unwrap_or(SIZE.0), lines)
+    (args.width.or_else(columns).unwrap_or(SIZE.0), lines)
 }

@@ -190,6 +190,11 @@ impl<'a> Targets<'a> {
             }
             Target::Channel(name)
                 if name.starts_with(HIDDEN_PREFIX) && self.webhooks.iter().any(|it| it.name == *name) => {}
+            Target::Channel(name) if name.starts_with(HIDDEN_PREFIX) => {
+                let message = format!("`{}` is no receiver that can be named", shorten(name));
+                let hint = Some("users are paged through their contacts by their `notify`: write `user:NAME`");
+                reader.error_hint("config/target", span, message, hint);
+            }
             Target::Channel(name) => check_receiver(reader, name, span, surroundings),
         }
     }

@@ -1,5 +1,6 @@
 //! `users`, `schedules` and `overrides`: who is on call when.
 
+mod calendars;
 mod layers;
 mod overrides;
 
@@ -15,6 +16,8 @@ use super::escalation::People;
 use super::time_intervals::named_zone;
 use super::yaml::{Fields, Node, Reader, shorten};
 
+pub(super) use calendars::CalendarFiles;
+use calendars::Calendars;
 use layers::layer;
 use overrides::overrides;
 
@@ -34,6 +37,8 @@ const GAPS_TOLD_MAX: usize = 3;
 pub(super) struct Oncall {
     pub(super) plan: OncallPlan,
     pub(super) places: Vec<Range<usize>>,
+    /// The calendars that are still to be read.
+    calendars: Vec<Calendars>,
 }
 
 /// Reads the three blocks of the main file; how users are reached goes to `people`.
@@ -47,6 +52,7 @@ pub(super) fn oncall(fields: &mut Fields<'_>, people: &mut People<'_>) -> Oncall
         let name = inner.need_text("name");
         let place = inner.take("name").map_or_else(|| inner.span().clone(), |node| node.span.clone());
         let read = schedule(&mut inner, name.clone().unwrap_or_default(), &users);
+        let patterns = calendars::patterns(&mut inner);
         inner.finish();
         let Some(name) = name else { continue };
         if oncall.plan.schedules.iter().any(|known| known.name == name) {
@@ -54,6 +60,7 @@ pub(super) fn oncall(fields: &mut Fields<'_>, people: &mut People<'_>) -> Oncall
             reader.error("config/duplicate", &place, message);
         }
         if let Some(schedule) = read {
+            oncall.calendars.push(Calendars { schedule: schedule.name.clone(), patterns });
             oncall.plan.schedules.push(schedule);
             oncall.places.push(place);
         }

@@ -231,3 +231,31 @@ fn severities_and_services() {
     let (plan, _) = escalation("severities: {label: level, default: P3}");
     assert_eq!(plan.severities, Severities { label: "level".to_owned(), default: 2, ..Severities::default() });
 }
+
+#[test]
+fn the_example_is_as_it_should_be() {
+    let main = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/on-call/watchbell.yml"));
+    let rules = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/on-call/shop.yml"));
+    let files = MemoryFiles::new([("rules/on-call/watchbell.yml", main), ("rules/on-call/shop.yml", rules)]);
+    let now = crate::model::Timestamp::parse_rfc3339("2026-11-01T00:00:00Z").expect("a time");
+    let checked = check_at(&["rules/on-call".to_owned()], &files, &no_environment, now);
+    assert_eq!((render_text(&checked.diagnostics, false).as_str(), checked.rules), ("", 3));
+    let plan = checked.plan.expect("a plan").engine;
+    // What the example says of severities and of the label of services is what holds without it.
+    assert_eq!(plan.escalation.severities, Severities::default());
+    assert_eq!(plan.escalation.services.label, "service");
+    let paged = |policy: &str| {
+        let policy = plan.escalation.policy(policy).expect(policy);
+        let targets = policy.steps.iter().map(|step| &step.targets).chain([&policy.fallback]);
+        let targets = targets.map(|targets| targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+        targets.collect::<Vec<_>>().join("; ")
+    };
+    let shop = "schedule:shop; schedule:shop schedule:shop+1; team:payments; user:ada channel:shop-room";
+    assert_eq!(
+        (paged("shop").as_str(), paged("later").as_str()),
+        (shop, "channel:shop-room; schedule:shop; team:payments")
+    );
+    let hidden = plan.receivers.iter().filter(|receiver| receiver.is_hidden()).map(|receiver| receiver.name.as_str());
+    let expected = ["@ada/phone", "@ada/chat", "@ada/mail", "@ben/telegram", "@ben/mail", "@cy/push", "@dee/push"];
+    assert_eq!(hidden.collect::<Vec<_>>(), expected);
+}

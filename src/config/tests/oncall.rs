@@ -182,6 +182,62 @@ fn gaps_are_found() {
     ");
 }
 
+const CALENDAR: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Ada Lovelace instead of ben\r\n\
+    DTSTART;VALUE=DATE:20260112\r\nDTEND;VALUE=DATE:20260113\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:2\r\nSUMMARY:dee\r\n\
+    DTSTART:20240105T100000\r\nDURATION:PT2H\r\nRRULE:FREQ=WEEKLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// The fixture with calendars for the first schedule.
+fn with_calendars(calendars: &str) -> String {
+    let name = "  - name: primary\n";
+    assert!(FIXTURE.contains(name));
+    FIXTURE.replacen(name, &format!("{name}    override_calendars: {calendars}\n"), 1)
+}
+
+#[test]
+fn calendars_are_overrides_too() {
+    let main = with_calendars("['cal/*.ics']");
+    let files = MemoryFiles::new([("etc/watchbell.yml", main.as_str()), ("etc/cal/a.ics", CALENDAR)]);
+    let loaded =
+        load_at(Some("etc/watchbell.yml"), &files, &no_environment, at("2026-01-01T00:00:00Z")).expect("valid");
+    assert!(loaded.read.contains(&"etc/cal/a.ics".to_owned()) && loaded.patterns.contains(&"etc/cal/*.ics".to_owned()));
+    let plan = &loaded.plan.engine.oncall;
+    for (when, expected) in [
+        ("2026-01-12T12:00:00Z", "ada"),
+        ("2026-01-13T12:00:00Z", "ben"),
+        // Ten by London's clock, on every Friday.
+        ("2026-07-17T09:30:00Z", "ada dee"),
+        ("2026-07-17T11:30:00Z", "ada"),
+    ] {
+        assert_eq!(on_call(plan, "primary", when), expected, "{when}");
+    }
+    assert_eq!(plan.overrides.last().map(|it| it.created_by.as_str()), Some("etc/cal/a.ics"));
+    // Without a present, from the beginning of what recurs.
+    let timeless = load(Some("etc/watchbell.yml"), &files, &no_environment).expect("valid").plan;
+    assert_eq!(on_call(&timeless.engine.oncall, "primary", "2024-12-27T10:30:00Z"), "dee");
+}
+
+#[test]
+fn what_calendars_cannot_be() {
+    let shown = |calendars: &str, text: &str| {
+        let main = with_calendars(calendars);
+        let files = MemoryFiles::new([("watchbell.yml", main.as_str()), ("a.ics", text)]);
+        render_text(&problems(load(Some("watchbell.yml"), &files, &no_environment)), false)
+    };
+    assert_eq!(shown("[a.ics]", CALENDAR), "");
+    insta::assert_snapshot!(shown("[a.ics]", &CALENDAR.replace("Lovelace", "Lovelase")), @r"
+    error[calendar/event]: no user is called `Ada Lovelase`; did you mean `Ada Lovelace`?
+     --> a.ics:4:1
+      |
+    4 | SUMMARY:Ada Lovelase instead of ben
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+    let absent = shown("[b.ics]", CALENDAR);
+    assert!(absent.contains("there is no such file") && absent.contains("watchbell.yml:"), "{absent}");
+    let uid = shown("[a.ics]", &CALENDAR.replace("UID:2\r\n", ""));
+    assert!(uid.contains("a.ics:8:1") && uid.contains("the event has no `UID`"), "{uid}");
+    assert!(shown("[a.ics]", &" ".repeat((1 << 20) + 1)).contains("more than 1024 KiB"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -248,3 +248,15 @@ groups:
     assert_eq!(names, ["env", "severity", "team"]);
     assert_ne!(alerting.id, recording.id);
 }
+
+#[test]
+fn a_rehearsal_of_a_folder_leaves_main_files_and_tests_out() {
+    let rules = "groups: [{name: g, rules: [{record: r, expr: '1'}]}]\n";
+    let others =
+        [("d/watchbell.yml", "route: {receiver: x}\n"), ("d/tests.yml", "tests: []\n"), ("d/rules.yml", rules)];
+    let loaded = load_rehearsal(None, &["d".to_owned()], &MemoryFiles::new(others), &no_environment).expect("one file");
+    assert_eq!(loaded.plan.engine.groups.len(), 1);
+    let unknown = MemoryFiles::new([("d/rules.yml", rules), ("d/more.yml", "group: []\n")]);
+    let problems = load_rehearsal(None, &["d".to_owned()], &unknown, &no_environment).expect_err("a typing error");
+    assert!(render_text(&problems, false).contains("did you mean `groups`?"));
+}

@@ -70,6 +70,11 @@ impl Heartbeats {
         self.alive = at;
     }
 
+    /// The escalation policy that answers when it stays away.
+    pub(in crate::engine) fn escalation(&self, name: &str) -> Option<&str> {
+        self.entries.get(name)?.policy.escalation.as_deref()
+    }
+
     /// Changes the heartbeat, and puts it to its place among those that are waited for.
     pub(super) fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let mut entry = self.entries.remove(name)?;

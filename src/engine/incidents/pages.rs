@@ -72,11 +72,16 @@ impl Engine {
     }
 
     fn withdraw(&mut self, number: u64, delivery: u64, call: &mut Call<'_>) {
+        let may_have_been_seen = self.outbox.may_have_been_seen(delivery);
         let Some(delivery) = self.outbox.remove(delivery) else { return };
         call.persist(keep::delivery_gone(delivery.number));
         let (now, receiver) = (call.now, delivery.notification.receiver);
         self.incidents.change(number, |incident| {
-            incident.paged.iter_mut().for_each(|paged| paged.on_their_way.retain(|known| *known != delivery.number));
+            for paged in incident.paged.iter_mut().filter(|paged| paged.on_their_way.contains(&delivery.number)) {
+                paged.on_their_way.retain(|known| *known != delivery.number);
+                // Whoever may have seen it is to hear of the end.
+                paged.arrived = paged.arrived.saturating_add(u32::from(may_have_been_seen));
+            }
             incident.note(now, Happening::Withdrawn { receiver });
         });
     }

@@ -11,6 +11,8 @@ pub(super) enum Need {
     Nothing,
     /// Any role: it tells no more than that Watchbell is here.
     Any,
+    /// A token or a signature of its own, which the handler looks at; whoever comes without one often is slowed down.
+    Proof,
     /// This role.
     Role(Role),
     /// The key of the heartbeat that the path names, or this role.
@@ -56,6 +58,13 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/ready", Need::Nothing),
         (Get, "/-/healthy", Need::Nothing),
         (Get, "/-/ready", Need::Nothing),
+        (Get, "/answer/{token}", Need::Proof),
+        (Post, "/answer/{token}", Need::Proof),
+        (Post, "/hooks/slack", Need::Proof),
+        (Post, "/hooks/twilio", Need::Proof),
+        (Post, "/hooks/twilio/status", Need::Proof),
+        (Post, "/hooks/pagerduty", Need::Proof),
+        (Post, "/hooks/telegram", Need::Proof),
         (Get, "/", Need::Any),
         (Get, "/version", Need::Any),
         (Get, "/api/openapi.json", Need::Any),
@@ -75,6 +84,8 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/api/v1/oncall/users/{file}", READ),
         (Get, "/api/v1/oncall/{file}", READ),
         (Get, "/api/v1/overrides", READ),
+        (Get, "/api/v1/incidents", READ),
+        (Get, "/api/v1/incidents/{number}", READ),
         (Get, "/api/v1/status/runtimeinfo", READ),
         (GetPost, "/api/v1/query", READ),
         (GetPost, "/api/v1/query_range", READ),
@@ -99,7 +110,9 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Post, "/api/v2/silences", RESPOND),
         (Delete, "/api/v2/silence/{id}", RESPOND),
         (Post, "/api/v1/overrides", RESPOND),
+        (Post, "/api/v1/overrides/calendar", RESPOND),
         (Delete, "/api/v1/overrides/{id}", RESPOND),
+        (Post, "/api/v1/incidents/{number}/{action}", RESPOND),
         (Post, "/api/v1/receivers/{name}/test", ADMIN),
         (PostPut, "/-/reload", ADMIN),
     ]
@@ -195,6 +208,7 @@ pub(super) mod tests {
         let page = std::fs::read_to_string(page).expect("the reference");
         for (word, need) in [
             ("nothing", Need::Nothing),
+            ("proof", Need::Proof),
             ("any", Need::Any),
             ("`read`", READ),
             ("`write`", WRITE),

@@ -25,12 +25,14 @@ pub struct Actor {
     pub roles: Roles,
     /// The address that the connection comes from.
     pub address: Option<IpAddr>,
+    /// Whether it is a user who has logged in, not a token and no stranger.
+    pub is_user: bool,
 }
 
 impl Actor {
     /// Somebody without credentials.
     pub fn anonymous(roles: Roles, address: Option<IpAddr>) -> Self {
-        Actor { name: Arc::from(ANONYMOUS), roles, address }
+        Actor { name: Arc::from(ANONYMOUS), roles, address, is_user: false }
     }
 
     /// Whether there were no credentials.

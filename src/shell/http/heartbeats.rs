@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::App;
-use super::receiver_test::refused;
+use super::oncall::refused;
 use super::rules::unavailable;
 use crate::engine::{HeartbeatSignal, HeartbeatView};
 

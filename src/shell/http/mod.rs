@@ -2,11 +2,13 @@
 
 mod access;
 mod actor;
+mod answering;
 mod audit;
 mod door;
 mod health;
 mod heartbeats;
 mod history;
+mod incidents;
 mod oncall;
 mod openapi;
 mod overrides;
@@ -20,6 +22,12 @@ mod v2;
 pub use actor::Actor;
 use audit::Author;
 pub use door::{Door, DoorError, DoorRules};
+#[cfg(test)]
+pub(crate) use incidents::samples;
+pub use incidents::{
+    Ahead, IncidentAlert, IncidentDetail, IncidentPage, IncidentStep, IncidentSummary, NextUp, PriorityShown, Rfc3339,
+    Standing, TimelineLine,
+};
 pub use query::Queries;
 pub use server::serve;
 
@@ -35,6 +43,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tower_http::timeout::TimeoutLayer;
 
+use super::answers::Answering;
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
 use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Vitals, Windows};
@@ -57,6 +66,8 @@ pub struct App {
     pub evaluator: Evaluator,
     /// The scraped targets.
     pub scraper: Scraper,
+    /// What answers from outside are taken by.
+    pub answering: Answering,
     /// Makes attempts.
     pub dispatch: Dispatch,
     /// Asks for reloads.
@@ -81,6 +92,7 @@ pub struct App {
 pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door) -> Router {
     let queries = query::query_routes(app.queries.clone());
     let push = push_routes(intake, app.clock.clone(), ids, app.metrics.clone(), limits);
+    let answers = answering::routes(answering::Desk::of(&app));
     let routes = Router::new()
         .route("/", get(index))
         .route("/health", get(health::health))
@@ -108,10 +120,12 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/openapi.json", get(openapi::json))
         .route("/api/openapi.yaml", get(openapi::yaml))
         .route("/api/v1/status/buildinfo", get(build_info))
+        .merge(incidents::routes())
         .merge(v2::routes(limits.compressed_bytes_max))
         .with_state(app);
     let routes = routes
         .merge(push)
+        .merge(answers)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .merge(queries);
     door::behind(door, routes)
@@ -124,6 +138,7 @@ async fn index() -> impl IntoResponse {
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
          GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
          GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\
+         GET  /api/v1/incidents  /api/v1/incidents/NUMBER  POST /api/v1/incidents/NUMBER/ACTION\n\
          GET, POST /api/v1/query  /api/v1/query_range  /api/v1/series  /api/v1/labels  /api/v1/format_query  /api/v1/parse_query\n\
          GET  /api/v1/label/NAME/values  /api/v1/metadata  /api/v1/status/buildinfo  /api/v1/status/runtimeinfo\n\
          GET  /api/openapi.json  /api/openapi.yaml\n\

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 use super::oncall::{parameters, refused};
 use super::{App, Author};
 use crate::engine::{Audit, Engine, OverrideFate};
+use crate::formats::icalendar::CalendarError;
 use crate::model::Timestamp;
 use crate::oncall::{
-    Moment, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError, OverrideState, SwapDraft,
+    CalendarChanges, Import, Moment, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError, OverrideState,
+    SwapDraft,
 };
 use crate::shell::service::{OverrideChanges, Stopping};
 use crate::shell::telemetry::Ids;
@@ -28,6 +30,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/api/v1/overrides", get(list).post(set))
+        .route("/api/v1/overrides/calendar", post(import))
         .route("/api/v1/overrides/{id}", delete(remove))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
@@ -242,6 +245,71 @@ async fn set(State(app): State<App>, author: Author, body: Bytes) -> Response {
         }
         Err(refusal) => *refusal,
     }
+}
+
+/// `POST /api/v1/overrides/calendar`: sets what the events of a calendar say, and takes back what those of them said before that
+/// it no longer has. All or nothing. Answers once it is on disk.
+async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuery, body: Bytes) -> Response {
+    let found = match parameters(query.as_deref(), &["schedule", "dry_run"]) {
+        Ok(found) => found,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, error),
+    };
+    let Some(schedule) = found.get("schedule").cloned() else {
+        return refused(StatusCode::BAD_REQUEST, "which schedule? give the parameter `schedule`");
+    };
+    let is_rehearsal = match found.get("dry_run").map(String::as_str) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return refused(StatusCode::BAD_REQUEST, "dry_run must be `true` or `false`"),
+    };
+    let now = app.clock.now();
+    let read = app.decider.read(|engine| {
+        let stored: Vec<Override> = engine.overrides().into_iter().map(|stored| stored.exception.clone()).collect();
+        (stored, Arc::clone(engine.oncall()))
+    });
+    let (stored, plan) = match read.await {
+        Ok(read) => read,
+        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
+    };
+    let (created_by, by) = (author.actor.name.to_string(), Arc::clone(&plan));
+    let read = tokio::task::spawn_blocking(move || {
+        let text = String::from_utf8_lossy(&body);
+        let schedule = by.known_schedule(&schedule).map_err(|error| refused(StatusCode::NOT_FOUND, error))?;
+        let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now) };
+        let imported = import.read(&text).map_err(|problems| not_imported(&problems))?;
+        Ok(imported.against(stored, now))
+    });
+    let changes: CalendarChanges = match read.await {
+        Ok(Ok(changes)) => changes,
+        Ok(Err(refusal)) => return refusal,
+        Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
+    };
+    let answer = |now| {
+        let set =
+            changes.set.iter().map(|one| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now));
+        let removed = changes.removed.iter().map(|one| &one.id).collect::<Vec<_>>();
+        let data = json!({ "set": set.collect::<Vec<_>>(), "removed": removed, "unchanged": changes.unchanged });
+        Json(json!({ "status": "success", "data": data })).into_response()
+    };
+    if is_rehearsal || (changes.set.is_empty() && changes.removed.is_empty()) {
+        return answer(now);
+    }
+    let subject = format!("{} set, {} removed", changes.set.len(), changes.removed.len());
+    let audit = author.audit("override.import", &subject);
+    let removed = changes.removed.iter().map(|one| one.id.clone()).collect();
+    match change(&app, OverrideChanges { set: changes.set.clone(), removed }, audit).await {
+        Ok(()) => answer(app.clock.now()),
+        Err(refusal) => *refusal,
+    }
+}
+
+/// Everything that is wrong with a calendar, with its lines.
+fn not_imported(problems: &[CalendarError]) -> Response {
+    let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let told = problems.iter().map(|problem| json!({ "line": problem.line, "message": problem.message }));
+    let told: Vec<Value> = told.collect();
+    let body = json!({ "status": "error", "errorType": "bad_data", "error": text.join("\n"), "problems": told });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
 /// The note of a change; its reason is the comment, if there is one.

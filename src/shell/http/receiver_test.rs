@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::info;
 
+use super::oncall::refused;
 use super::{App, Author};
 use crate::model::{AlertStatus, Labels};
-use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert, TrialOutcome};
+use crate::shell::notify::{TRIAL_ALERTS_MAX, TrialAlert};
 
 /// What may be asked for; all of it may be left out.
 #[derive(Default, Deserialize)]
@@ -44,11 +45,11 @@ pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Pat
         true => Asked::default(),
         false => match serde_json::from_slice(&body) {
             Ok(asked) => asked,
-            Err(error) => return refused(StatusCode::BAD_REQUEST, &format!("the request cannot be read: {error}")),
+            Err(error) => return refused(StatusCode::BAD_REQUEST, format!("the request cannot be read: {error}")),
         },
     };
     if asked.alerts.len() > TRIAL_ALERTS_MAX {
-        return refused(StatusCode::BAD_REQUEST, &format!("a test has at most {TRIAL_ALERTS_MAX} alerts"));
+        return refused(StatusCode::BAD_REQUEST, format!("a test has at most {TRIAL_ALERTS_MAX} alerts"));
     }
     let alert = |AskedAlert { labels, annotations, status }: AskedAlert| TrialAlert {
         labels,
@@ -60,24 +61,15 @@ pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Pat
     if app.dispatch.has_receiver(&name)
         && let Err(error) = app.decider.audit(author.audit("receiver.test", &name))
     {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
+        return refused(StatusCode::SERVICE_UNAVAILABLE, error);
     }
     let Some(trials) = app.dispatch.try_out(&name, asked.integration, &alerts).await else {
-        return refused(StatusCode::NOT_FOUND, &format!("there is no receiver `{name}`"));
+        return refused(StatusCode::NOT_FOUND, format!("there is no receiver `{name}`"));
     };
     if let (Some(number), true) = (asked.integration, trials.is_empty()) {
-        return refused(StatusCode::NOT_FOUND, &format!("`{name}` has no integration {number}"));
+        return refused(StatusCode::NOT_FOUND, format!("`{name}` has no integration {number}"));
     }
-    let delivered = trials.iter().all(|trial| trial.outcome == TrialOutcome::Delivered);
+    let delivered = trials.iter().all(|trial| trial.outcome.is_good());
     let data = json!({ "receiver": name, "delivered": delivered, "integrations": trials });
     Json(json!({ "status": "success", "data": data })).into_response()
-}
-
-pub(super) fn refused(status: StatusCode, error: &str) -> Response {
-    let kind = match status {
-        StatusCode::NOT_FOUND => "not_found",
-        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-        _ => "bad_data",
-    };
-    (status, Json(json!({ "status": "error", "errorType": kind, "error": error }))).into_response()
 }

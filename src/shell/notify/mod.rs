@@ -42,6 +42,8 @@ mod webhook;
 mod wechat;
 
 #[cfg(test)]
+mod answer_tests;
+#[cfg(test)]
 mod attempt_tests;
 #[cfg(test)]
 mod chat_answer_tests;
@@ -64,11 +66,14 @@ pub use mail::Mail;
 pub use pagerduty::PagerdutyEvent;
 pub use slack::SlackMessage;
 pub use text::RenderError;
+pub(crate) use text::escape_html;
+pub(crate) use text::{cut, one_line};
 pub use trial::{TRIAL_ALERTS_MAX, Trial, TrialAlert, TrialOutcome, trial_notification, try_receiver};
 pub use webhook::{WebhookBody, WebhookPayload};
 
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome, PagerdutyKey};
 use crate::model::Timestamp;
+use crate::shell::answers::AnswerWays;
 use crate::template::NotificationTemplates;
 use chart::Charts;
 use http::HttpSender;
@@ -88,6 +93,7 @@ pub struct Sender {
     http: HttpSender,
     wechat_tokens: WechatTokens,
     charts: Option<Charts>,
+    ways: Option<AnswerWays>,
 }
 
 /// What one attempt works with.
@@ -95,6 +101,8 @@ struct Attempt<'a> {
     http: &'a HttpSender,
     wechat_tokens: &'a WechatTokens,
     charts: Option<&'a Charts>,
+    /// What pages carry so that they can be answered.
+    ways: Option<&'a AnswerWays>,
     templates: &'a NotificationTemplates,
     external_url: &'a str,
     notification: &'a Notification,
@@ -106,7 +114,11 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     fn texts(&self) -> Texts<'_> {
-        Texts::new(self.templates, self.notification.template_data(self.external_url))
+        let mut data = self.notification.template_data(self.external_url);
+        if let (Some(ways), Some(incident)) = (self.ways, &mut data.incident) {
+            incident.links.answers = ways.links(self.notification, self.idempotency_key, self.external_url);
+        }
+        Texts::new(self.templates, data)
     }
 }
 
@@ -114,12 +126,18 @@ impl Sender {
     /// A sender that renders with `templates`; `external_url` is what `.ExternalURL` yields.
     pub fn new(templates: Arc<NotificationTemplates>, external_url: String) -> Self {
         let (http, wechat_tokens) = (HttpSender::default(), WechatTokens::default());
-        Sender { templates, external_url, http, wechat_tokens, charts: None }
+        Sender { templates, external_url, http, wechat_tokens, charts: None, ways: None }
     }
 
     /// The sender with charts of what `source` knows, where a receiver wants them.
     pub fn with_charts(mut self, source: Arc<dyn ChartSource>) -> Self {
         self.charts = Some(Charts::new(source));
+        self
+    }
+
+    /// The sender with links and buttons in pages, by which they can be answered.
+    pub fn with_answers(mut self, ways: AnswerWays) -> Self {
+        self.ways = Some(ways);
         self
     }
 
@@ -132,6 +150,7 @@ impl Sender {
             http: &self.http,
             wechat_tokens: &self.wechat_tokens,
             charts: self.charts.as_ref(),
+            ways: self.ways.as_ref(),
             templates: &self.templates,
             external_url: &self.external_url,
             notification: &delivery.notification,
@@ -264,7 +283,7 @@ pub fn render(
         Channel::Incidentio(config) => {
             Rendered::Request(pretty(&incidentio::render(config, notification, texts.data())))
         }
-        Channel::Twilio(config) => laid_out(&twilio::render(config, notification, &texts)?),
+        Channel::Twilio(config) => laid_out(&twilio::render(config, notification, &texts, None)?),
         Channel::Escalation(config) => Rendered::Request(format!("an incident of the policy {}", config.policy)),
         Channel::Exec(config) => Rendered::Request(exec::render(config, notification, &texts, idempotency_key)?.show()),
         Channel::Alertmanager(config) => {

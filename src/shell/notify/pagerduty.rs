@@ -108,6 +108,8 @@ pub(super) fn action(notification: &Notification) -> &'static str {
     let kind = notification.incident.as_ref().map(|incident| incident.kind);
     match (kind, notification.status()) {
         (Some(IncidentNoteKind::Answered), _) => "acknowledge",
+        // Also of one that somebody has resolved while its alerts fire.
+        (Some(IncidentNoteKind::Closed), _) => "resolve",
         (_, AlertStatus::Firing) => "trigger",
         (_, AlertStatus::Resolved) => "resolve",
     }

@@ -10,7 +10,9 @@ use super::http::{Answer, Post, json};
 use super::slack_answer::{refuses_blocks, verdict};
 use super::text::{RenderError, Texts, cut};
 use super::{Attempt, limit, slack_app, slack_blocks};
-use crate::deliver::{Notification, Outcome, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget};
+use crate::deliver::{
+    Notification, Outcome, SLACK_BLOCKS_MAX, SlackAction, SlackConfig, SlackConfirm, SlackField, SlackTarget,
+};
 use crate::shell::secret::{Hidden, reveal};
 
 /// The greatest length of a title, in characters.
@@ -21,6 +23,9 @@ const MESSAGE_LENGTH_MAX: usize = 40_000;
 
 /// The parts that hold Slack's markdown unless the configuration says otherwise.
 const MARKDOWN_PARTS: [&str; 3] = ["fallback", "pretext", "text"];
+
+/// What clients show that cannot show buttons.
+const BUTTONS_FALLBACK: &str = "Acknowledge, resolve, snooze or escalate";
 
 /// A message: one attachment, or blocks.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +43,7 @@ pub struct SlackMessage {
     #[serde(skip_serializing_if = "String::is_empty")]
     text: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<Attachment>,
+    attachments: Vec<Part>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blocks: Vec<Value>,
     /// The message whose thread this one answers in.
@@ -62,10 +67,38 @@ impl SlackMessage {
         SlackMessage { channel, ts, username, icon_emoji, icon_url, ..self.clone() }
     }
 
+    /// The message with `buttons`, a block, at its end.
+    fn with_buttons(mut self, buttons: Value) -> SlackMessage {
+        if self.blocks.is_empty() {
+            self.attachments.push(Part::Buttons { fallback: BUTTONS_FALLBACK, blocks: [buttons] });
+        } else {
+            self.blocks.truncate(SLACK_BLOCKS_MAX - 1);
+            self.blocks.push(buttons);
+        }
+        self
+    }
+
+    /// Whether it has blocks, which Slack may refuse.
+    fn has_blocks(&self) -> bool {
+        !self.blocks.is_empty() || self.attachments.iter().any(|part| matches!(part, Part::Buttons { .. }))
+    }
+
     /// The message as an answer to `ts` in the channel with this id.
     pub(super) fn answering(&self, channel: &str, ts: &str) -> SlackMessage {
         SlackMessage { channel: channel.to_owned(), thread_ts: Some(ts.to_owned()), ..self.clone() }
     }
+}
+
+/// A part of a message below its text.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Part {
+    Attachment(Box<Attachment>),
+    /// The buttons by which a page is answered: beside an attachment they cannot be blocks of the message, which would hide its text.
+    Buttons {
+        fallback: &'static str,
+        blocks: [Value; 1],
+    },
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -149,7 +182,10 @@ pub(super) fn render(
         ts: None,
     };
     if config.blocks.is_empty() {
-        return Ok(SlackMessage { attachments: vec![attachment(config, texts, left)], ..message });
+        return Ok(SlackMessage {
+            attachments: vec![Part::Attachment(Box::new(attachment(config, texts, left)))],
+            ..message
+        });
     }
     let text = match message.text.is_empty() {
         // What clients show that cannot show blocks: previews and notifications.
@@ -252,9 +288,12 @@ pub(super) async fn send(config: &SlackConfig, attempt: &Attempt<'_>) -> Outcome
 async fn try_send(config: &SlackConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
     let mut hidden = Hidden::default();
     let texts = attempt.texts();
-    let message = render(config, attempt.notification, &texts)?;
+    let mut message = render(config, attempt.notification, &texts)?;
+    if let Some(buttons) = attempt.ways.and_then(|ways| ways.slack_buttons(attempt.notification)) {
+        message = message.with_buttons(buttons);
+    }
     let (answer, outcome) = tell(config, &message, attempt, &mut hidden).await?;
-    if message.blocks.is_empty() || !refuses_blocks(&answer) {
+    if !message.has_blocks() || !refuses_blocks(&answer) {
         return Ok(outcome);
     }
     warn!(receiver = attempt.notification.receiver, "Slack refuses the blocks; the attachment is sent in their place");
@@ -458,7 +497,7 @@ mod tests {
         config.text = "x".repeat(30_000);
         let rendered = fixture::render_for(Channel::Slack(Box::new(config)), &fixture::notification());
         let Rendered::Slack(message) = rendered else { panic!("not a message") };
-        let attachment = &message.attachments[0];
+        let Some(Part::Attachment(attachment)) = message.attachments.first() else { panic!("no attachment") };
         assert_eq!(attachment.title.chars().count(), TITLE_LENGTH_MAX);
         assert_eq!(attachment.pretext.chars().count(), 30_000);
         let texts = [&message.text, &attachment.title, &attachment.pretext, &attachment.text];

@@ -1,6 +1,7 @@
 //! Telegram: `sendMessage` of the Bot API (<https://core.telegram.org/bots/api#sendmessage>).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::warn;
 
 use super::http::{Answer, Post, json};
@@ -31,6 +32,9 @@ pub(super) struct TelegramMessage {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     disable_notification: bool,
     link_preview_options: LinkPreview,
+    /// The buttons by which a page is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<Value>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -88,6 +92,7 @@ pub(super) fn render(config: &TelegramConfig, texts: &Texts<'_>) -> TelegramMess
         message_thread_id: config.message_thread_id,
         disable_notification: config.disable_notifications,
         link_preview_options: LinkPreview { is_disabled: true },
+        reply_markup: None,
     }
 }
 
@@ -102,7 +107,8 @@ impl TelegramMessage {
 /// Sends the message; one whose markup is refused goes out again without it, so that a template costs no page.
 pub(super) async fn send(config: &TelegramConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
     let mut hidden = Hidden::default();
-    let message = render(config, &attempt.texts());
+    let mut message = render(config, &attempt.texts());
+    message.reply_markup = attempt.ways.and_then(|ways| ways.telegram_buttons(attempt.notification));
     let token = reveal(&config.bot_token).await?;
     hidden.add(&token);
     let chat = chat(&reveal(&config.chat_id).await?)?;

@@ -132,12 +132,12 @@ impl<'a> Texts<'a> {
 }
 
 /// `text` as it stands between the tags of HTML.
-pub(super) fn escape_html(text: &str) -> String {
+pub(crate) fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// At most `limit` characters of `text`; an ellipsis takes the place of what is cut.
-pub(super) fn cut(text: &str, limit: usize) -> String {
+pub(crate) fn cut(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
         Some(_) if limit == 0 => String::new(),
@@ -163,7 +163,7 @@ pub(super) fn pretty(payload: &impl serde::Serialize) -> String {
 }
 
 /// `text` on one line: control characters and line breaks become spaces, runs of white space one.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::Instrument;
 
 use super::Sender;
-use crate::deliver::{Delivery, Integration, Notification, OnBehalf, Outcome, Reason, Receiver};
+use crate::deliver::{Channel, Delivery, Integration, Notification, OnBehalf, Outcome, Reason, Receiver};
 use crate::model::{ALERT_NAME, Alert, Labels, Timestamp, TraceId};
 use crate::shell::clock::Clock;
 
@@ -113,6 +113,8 @@ pub enum TrialOutcome {
     Retry,
     /// It will never work as it is.
     Rejected,
+    /// There was nothing to send: it opens an incident, which a test does not.
+    NotSent,
 }
 
 impl TrialOutcome {
@@ -122,7 +124,13 @@ impl TrialOutcome {
             TrialOutcome::Delivered => "delivered",
             TrialOutcome::Retry => "retry",
             TrialOutcome::Rejected => "rejected",
+            TrialOutcome::NotSent => "not sent",
         }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_good(self) -> bool {
+        matches!(self, TrialOutcome::Delivered | TrialOutcome::NotSent)
     }
 }
 
@@ -135,9 +143,13 @@ pub async fn try_receiver(
     clock: &Clock,
 ) -> Vec<Trial> {
     let now = clock.now();
-    let mut attempts = Vec::new();
+    let (mut attempts, mut trials) = (Vec::new(), Vec::new());
     let integrations = receiver.integrations.iter().enumerate();
     for (number, integration) in integrations.filter(|(number, _)| only.is_none_or(|only| only == *number)) {
+        if let Channel::Escalation(config) = &integration.channel {
+            trials.push(not_sent(number, &config.policy));
+            continue;
+        }
         let notification = trial_notification(&receiver.name, (number, integration), alerts, now);
         let key = format!("test-{}-{number}-{}", now.millis(), notification.dedup_key());
         let delivery = Delivery::new(0, key, notification, now);
@@ -149,7 +161,6 @@ pub async fn try_receiver(
         };
         attempts.push((number, channel, tokio::spawn(attempt.in_current_span())));
     }
-    let mut trials = Vec::new();
     for (integration, channel, attempt) in attempts {
         let failed = Outcome::Retry { error: "the sender failed unexpectedly".to_owned(), after: None };
         let (outcome, took) = attempt.await.unwrap_or((failed, Duration::ZERO));
@@ -160,5 +171,12 @@ pub async fn try_receiver(
         };
         trials.push(Trial { integration, channel, outcome, error, took_seconds: took.as_secs_f64() });
     }
+    trials.sort_by_key(|trial| trial.integration);
     trials
+}
+
+fn not_sent(integration: usize, policy: &str) -> Trial {
+    let error = format!("pages by the policy `{policy}`; try the contacts of its people out, each as `@USER/CONTACT`");
+    let outcome = TrialOutcome::NotSent;
+    Trial { integration, channel: "escalation", outcome, error: Some(error), took_seconds: 0.0 }
 }

@@ -9,11 +9,12 @@ use crate::shell::secret::Hidden;
 /// The greatest length of a message, in characters.
 const BODY_LENGTH_MAX: usize = 1600;
 
-/// The form, without credentials.
+/// The form, without credentials; `hint` is how to answer, which stands at the end.
 pub(super) fn render(
     config: &TwilioConfig,
     notification: &Notification,
     texts: &Texts<'_>,
+    hint: Option<&str>,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let (name, sender) = match &config.sender {
         TwilioSender::From(text) => ("From", texts.exact("from", text)?),
@@ -25,7 +26,7 @@ pub(super) fn render(
     let mut pairs = vec![
         ("To".to_owned(), texts.exact("to", &config.to)?),
         (name.to_owned(), sender),
-        ("Body".to_owned(), cut(body, BODY_LENGTH_MAX)),
+        ("Body".to_owned(), with_hint(body, hint)),
     ];
     let callback = texts.text("status_callback", &config.status_callback);
     if !callback.is_empty() {
@@ -34,9 +35,20 @@ pub(super) fn render(
     Ok(pairs)
 }
 
+/// As much of `body` as leaves room for the hint, and the hint on a line of its own.
+fn with_hint(body: &str, hint: Option<&str>) -> String {
+    match hint {
+        None => cut(body, BODY_LENGTH_MAX),
+        Some(hint) => format!("{}\n{hint}", cut(body, BODY_LENGTH_MAX.saturating_sub(hint.chars().count() + 1))),
+    }
+}
+
 pub(super) async fn send(config: &TwilioConfig, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
     let mut hidden = Hidden::default();
-    let pairs = render(config, attempt.notification, &attempt.texts())?;
+    let pairs = {
+        let hint = attempt.ways.and_then(|ways| ways.sms_hint(attempt.notification));
+        render(config, attempt.notification, &attempt.texts(), hint.as_deref())?
+    };
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", config.api_url, config.account_sid);
     let post = Post::form(&url, &config.http, limit(config.timeout), &pairs);

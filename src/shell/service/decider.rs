@@ -264,6 +264,7 @@ pub(super) fn start(
     let (queue, messages) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("decide".to_owned()).spawn(move || {
         let _sentinel = sentinel;
+        surround.metrics.incidents().count(engine.incidents(), &engine.plan().escalation);
         let snapshot_at = surround.clock.now() + SNAPSHOT_INTERVAL;
         let (pending, pending_since, answers) = (effects, None, Vec::new());
         Loop { engine, messages, surround, pending, pending_since, answers, snapshot_at, snapshot_of: None }.run();
@@ -449,6 +450,8 @@ impl Loop {
         self.surround.metrics.set_alerts(pending, firing);
         self.surround.metrics.set_outbox(self.engine.deliveries().count());
         self.surround.metrics.set_heartbeats_missing(self.engine.heartbeats_missing());
+        let (incidents, plan) = (self.engine.incidents(), &self.engine.plan().escalation);
+        self.surround.metrics.incidents().happened(&events, incidents, plan);
         true
     }
 }

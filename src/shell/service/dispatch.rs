@@ -14,6 +14,7 @@ use crate::config::Plan;
 use crate::deliver::{Channel, Delivery, Integration, Notification, Outcome};
 use crate::engine::Input;
 use crate::model::Timestamp;
+use crate::shell::answers::{AnswerWays, LinkKey};
 use crate::shell::clock::Clock;
 use crate::shell::notify::{Sender, Trial, TrialAlert, try_receiver};
 use crate::shell::telemetry::{AttemptClass, Metrics};
@@ -27,6 +28,7 @@ pub struct Dispatch {
 struct Shared {
     current: RwLock<Current>,
     windows: Windows,
+    link_key: LinkKey,
     decider: OnceLock<Decider>,
     runtime: Handle,
     tasks: TaskTracker,
@@ -43,10 +45,11 @@ struct Current {
 }
 
 impl Current {
-    fn new(plan: Arc<Plan>, windows: Windows) -> Self {
+    fn new(plan: Arc<Plan>, windows: Windows, link_key: &LinkKey) -> Self {
         let sender = Sender::new(Arc::new(plan.templates.clone()), plan.engine.external_url.clone());
         let sender = sender.with_charts(Arc::new(RuleCharts::new(windows, plan.clone())));
-        Current { plan, sender: Arc::new(sender) }
+        let ways = AnswerWays { key: link_key.clone(), answers: plan.answers.clone() };
+        Current { plan, sender: Arc::new(sender.with_answers(ways)) }
     }
 
     fn integration(&self, notification: &Notification) -> Option<&Integration> {
@@ -57,10 +60,11 @@ impl Current {
 }
 
 impl Dispatch {
-    /// Attempts go by `plan` and run on `runtime`; charts in them show what is in `windows`.
+    /// Attempts go by `plan` and run on `runtime`; charts in them show what is in `windows`, links are signed by `link_key`.
     pub(super) fn new(
         plan: Arc<Plan>,
         windows: Windows,
+        link_key: LinkKey,
         runtime: Handle,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -68,8 +72,9 @@ impl Dispatch {
     ) -> Self {
         statuses.set_receivers(receiver_names(&plan));
         let shared = Shared {
-            current: RwLock::new(Current::new(plan, windows.clone())),
+            current: RwLock::new(Current::new(plan, windows.clone(), &link_key)),
             windows,
+            link_key,
             decider: OnceLock::new(),
             runtime,
             tasks: TaskTracker::new(),
@@ -89,7 +94,7 @@ impl Dispatch {
     /// Attempts from now on go by `plan`.
     pub(super) fn replace(&self, plan: Arc<Plan>) {
         self.shared.statuses.set_receivers(receiver_names(&plan));
-        let current = Current::new(plan, self.shared.windows.clone());
+        let current = Current::new(plan, self.shared.windows.clone(), &self.shared.link_key);
         *self.shared.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 

@@ -14,6 +14,8 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
+#[cfg(test)]
+mod testing;
 mod vitals;
 mod watchdog;
 mod windows;
@@ -26,5 +28,7 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
+#[cfg(test)]
+pub(in crate::shell) use testing::decider_in_memory;
 pub use vitals::{Ailment, Vitals};
 pub use windows::Windows;

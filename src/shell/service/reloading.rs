@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{self, FileError, Files, Loaded};
 use crate::engine::Audit;
-use crate::model::{Diagnostic, render_text};
+use crate::model::{Diagnostic, Timestamp, render_text};
+use crate::shell::clock::Clock;
 use crate::shell::files::DiskFiles;
 use crate::shell::reload::{Contents, POLL_INTERVAL, Watcher};
 
@@ -49,10 +50,10 @@ impl Files for NotedFiles {
 }
 
 /// Reads the configuration from disk and the environment, and notes what it saw, also of a configuration that is refused.
-fn load(config: Option<&Path>) -> (Result<Loaded, Vec<Diagnostic>>, Notes) {
+fn load(config: Option<&Path>, now: Timestamp) -> (Result<Loaded, Vec<Diagnostic>>, Notes) {
     let path = config.map(|path| path.to_string_lossy().into_owned());
     let files = NotedFiles::default();
-    let loaded = config::load(path.as_deref(), &files, &|name| std::env::var(name).ok());
+    let loaded = config::load_at(path.as_deref(), &files, &|name| std::env::var(name).ok(), now);
     let notes = files.notes().clone();
     (loaded, notes)
 }
@@ -121,6 +122,7 @@ impl Request {
 /// The configuration's files as they were last read, and what asks for reading them again.
 pub(super) struct Reloading {
     config: Option<PathBuf>,
+    clock: Clock,
     notes: Notes,
     watcher: Watcher,
     changed: mpsc::Receiver<()>,
@@ -135,8 +137,8 @@ impl Reloading {
     /// # Errors
     ///
     /// A configuration that cannot run.
-    pub(super) fn start(config: Option<PathBuf>) -> Result<(Loaded, Reloading), Vec<Diagnostic>> {
-        let (loaded, notes) = load(config.as_deref());
+    pub(super) fn start(config: Option<PathBuf>, clock: Clock) -> Result<(Loaded, Reloading), Vec<Diagnostic>> {
+        let (loaded, notes) = load(config.as_deref(), clock.now());
         let loaded = loaded?;
         let (tell, changed) = mpsc::channel(1);
         let (requests_in, requests) = mpsc::channel(16);
@@ -144,7 +146,8 @@ impl Reloading {
         let poll = tokio::time::interval(POLL_INTERVAL);
         let reloader = Reloader { requests: requests_in };
         let watcher = Watcher::new(tell);
-        let mut reloading = Reloading { config, notes: Notes::default(), watcher, changed, poll, requests, reloader };
+        let mut reloading =
+            Reloading { config, clock, notes: Notes::default(), watcher, changed, poll, requests, reloader };
         reloading.take_notes(notes);
         Ok((loaded, reloading))
     }
@@ -165,9 +168,10 @@ impl Reloading {
             Some(()) = self.changed.recv() => (Request::by("files"), false),
             _ = self.poll.tick() => (Request::by("files"), false),
         };
-        let (config, notes) = (self.config.clone(), self.notes.clone());
+        let (config, notes, now) = (self.config.clone(), self.notes.clone(), self.clock.now());
         // Files may lie on a disk that hangs; that must not hold up this runtime.
-        let read = tokio::task::spawn_blocking(move || (asked || notes.differ_now()).then(|| load(config.as_deref())));
+        let read =
+            tokio::task::spawn_blocking(move || (asked || notes.differ_now()).then(|| load(config.as_deref(), now)));
         match read.await {
             Ok(Some((loaded, notes))) => {
                 self.take_notes(notes);

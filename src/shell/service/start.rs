@@ -26,6 +26,7 @@ use crate::config::{Loaded, Plan};
 use crate::engine::{Effect, Engine};
 use crate::model::{Diagnostic, Timestamp, render_text};
 use crate::series::{Catalogue, Database};
+use crate::shell::answers::{Answering, KeyError, LinkKey};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::history::History;
 use crate::shell::http;
@@ -76,6 +77,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no key to sign links by.
+    #[error(transparent)]
+    LinkKey(#[from] KeyError),
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
     Journal(#[from] JournalError),
@@ -97,7 +101,8 @@ pub enum ServeError {
 /// The service cannot start, or a part of it ended that must not.
 pub async fn serve(options: ServeOptions, environment: Environment) -> Result<(), ServeError> {
     let signals = Signals::new()?;
-    let configuration = Reloading::start(options.config.clone()).map_err(ServeError::Config)?;
+    let configuration =
+        Reloading::start(options.config.clone(), environment.clock.clone()).map_err(ServeError::Config)?;
     start(options, configuration, signals, environment).await?.run().await
 }
 
@@ -110,12 +115,14 @@ struct Restored {
     catalogue: Catalogue,
     journal: Journal,
     history: History,
+    link_key: LinkKey,
 }
 
 /// Opens the store and the journal of `plan`, and brings the engine and the windows back to where they were.
 fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     let data = PathBuf::from(&plan.storage_path);
     let opened = SledStore::open(&StoreOptions::inside(&data), now)?;
+    let link_key = LinkKey::open(&data)?;
     let mut database = Database::new(series_limits(plan));
     database.set_retention(retention(plan));
     let journal_folder = data.join("journal");
@@ -132,7 +139,7 @@ fn restore(plan: &Plan, now: Timestamp) -> Result<Restored, ServeError> {
     let (pending, firing) = engine.alert_counts();
     let undelivered = engine.deliveries().count();
     info!(batches, samples, pending, firing, undelivered, "state restored");
-    Ok(Restored { store: Box::new(opened.store), engine, effects, database, catalogue, journal, history })
+    Ok(Restored { store: Box::new(opened.store), engine, effects, database, catalogue, journal, history, link_key })
 }
 
 /// The plan with what the command line says instead.
@@ -185,8 +192,17 @@ async fn start(
     };
     windows::start(windows.clone(), submissions, surround, sentinel("write"))?;
 
+    let answering = Answering::new(restored.link_key.clone(), &plan);
     let (runtime, charted) = (Handle::current(), windows.clone());
-    let dispatch = Dispatch::new(plan.clone(), charted, runtime, clock.clone(), metrics.clone(), statuses.clone());
+    let dispatch = Dispatch::new(
+        plan.clone(),
+        charted,
+        restored.link_key,
+        runtime,
+        clock.clone(),
+        metrics.clone(),
+        statuses.clone(),
+    );
     let send = dispatch.clone();
     let layout = StoreOptions::inside(plan.storage_path.as_ref());
     let surround = decider::Surround {
@@ -232,6 +248,7 @@ async fn start(
         windows: windows.clone(),
         evaluator: evaluator.clone(),
         scraper: scraper.clone(),
+        answering: answering.clone(),
         dispatch: dispatch.clone(),
         reloader: reloading.reloader(),
         metrics: metrics.clone(),
@@ -262,6 +279,7 @@ async fn start(
         dispatch: dispatch.clone(),
         scraper: scraper.clone(),
         queries,
+        answering,
         door,
         host,
         watchdog,

@@ -14,6 +14,7 @@ use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
 use crate::engine::{Audit, Input};
 use crate::model::{Diagnostic, render_text};
+use crate::shell::answers::Answering;
 use crate::shell::http::{Door, DoorRules, Queries};
 use crate::shell::ingest::Scraper;
 
@@ -25,6 +26,7 @@ pub(super) struct Swap {
     pub(super) dispatch: Dispatch,
     pub(super) scraper: Scraper,
     pub(super) queries: Queries,
+    pub(super) answering: Answering,
     pub(super) door: Door,
     pub(super) host: HostTask,
     pub(super) watchdog: WatchdogTask,
@@ -77,6 +79,7 @@ impl Swap {
         drop(swap.await);
         self.scraper.apply(plan.scrapes.clone()).await;
         self.queries.apply(&plan);
+        self.answering.replace(&plan);
         self.door.replace(door);
         self.host.apply(plan.host_samples);
         self.watchdog.apply(plan.watchdog.as_ref());

@@ -12,12 +12,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::incidents::IncidentMetrics;
 use super::process::ProcessCollector;
 use super::render::Exposition;
+use crate::escalate::Via;
 use crate::model::Timestamp;
 use crate::shell::ingest::Stored;
 
-type Seconds = Gauge<f64, AtomicU64>;
+pub(super) type Seconds = Gauge<f64, AtomicU64>;
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// From half a millisecond to a minute.
@@ -41,6 +43,12 @@ struct ReasonLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefusalLabel {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AnswerLabels {
+    via: &'static str,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -127,12 +135,14 @@ pub struct Metrics {
     heartbeats_missing: Gauge,
     watchdog_pings: Family<ResultLabel, Counter>,
     watchdog_last_success: Seconds,
+    incidents: IncidentMetrics,
     store_flush_duration: Histogram,
     store_size: Gauge,
     journal_written: Counter,
     journal_size: Gauge,
     journal_sync_duration: Histogram,
     http_refusals: Family<RefusalLabel, Counter>,
+    answers: Family<AnswerLabels, Counter>,
     config_reloads: Family<ResultLabel, Counter>,
     config_last_reload_successful: Gauge,
     config_last_reload_success: Seconds,
@@ -169,12 +179,14 @@ impl Metrics {
             heartbeats_missing: Gauge::default(),
             watchdog_pings: Family::default(),
             watchdog_last_success: Seconds::default(),
+            incidents: IncidentMetrics::default(),
             store_flush_duration: seconds_histogram(),
             store_size: Gauge::default(),
             journal_written: Counter::default(),
             journal_size: Gauge::default(),
             journal_sync_duration: seconds_histogram(),
             http_refusals: Family::default(),
+            answers: Family::default(),
             config_reloads: Family::default(),
             config_last_reload_successful: Gauge::default(),
             config_last_reload_success: Seconds::default(),
@@ -182,8 +194,9 @@ impl Metrics {
         metrics.registry.register_collector(Box::new(ProcessCollector { started_at }));
         metrics.register_data_plane();
         metrics.register_decisions();
+        metrics.incidents.register(metrics.registry.sub_registry_with_prefix("watchbell"));
         metrics.register_storage();
-        for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake"] {
+        for reason in ["credentials", "logins", "role", "origin", "requests", "connections", "handshake", "proof"] {
             metrics.http_refusals.get_or_create(&RefusalLabel { reason }).inc_by(0);
         }
         for result in ["success", "failure"] {
@@ -265,6 +278,8 @@ impl Metrics {
         registry.register_with_unit("journal_sync_duration", help, Unit::Seconds, self.journal_sync_duration.clone());
         let help = "Requests that were not let in, connections that failed or had to wait, by reason";
         registry.register("http_refusals", help, self.http_refusals.clone());
+        let help = "Answers to pages from outside, by the way they came and what became of them";
+        registry.register("answers", help, self.answers.clone());
         registry.register("config_reloads", "Reloads of the configuration", self.config_reloads.clone());
         let help = "1 if the last reload was taken, 0 if it was refused";
         registry.register("config_last_reload_successful", help, self.config_last_reload_successful.clone());
@@ -384,6 +399,11 @@ impl Metrics {
         }
     }
 
+    /// What is counted of incidents.
+    pub fn incidents(&self) -> &IncidentMetrics {
+        &self.incidents
+    }
+
     /// Changes of the state are durable.
     pub fn store_flushed(&self, took: Duration) {
         self.store_flush_duration.observe(took.as_secs_f64());
@@ -410,6 +430,11 @@ impl Metrics {
         self.http_refusals.get_or_create(&RefusalLabel { reason }).inc();
     }
 
+    /// An answer to a page came from outside, and that became of it.
+    pub fn answered(&self, via: Via, result: &'static str) {
+        self.answers.get_or_create(&AnswerLabels { via: via.as_str(), result }).inc();
+    }
+
     /// A configuration was taken at `now`, or refused.
     pub fn reloaded(&self, taken: bool, now: Timestamp) {
         let result = if taken { "success" } else { "failure" };
@@ -429,7 +454,7 @@ impl Metrics {
     }
 }
 
-fn gauge(value: u64) -> i64 {
+pub(super) fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -216,8 +216,8 @@ def webhook(headers, body):
     """Alertmanager's version 4 payload, strictly."""
     if not isinstance(body, dict) or body.get("version") != "4":
         raise Refusal(400, "not a version 4 payload")
-    if set(body) != WEBHOOK_KEYS:
-        raise Refusal(400, f"fields missing or too many: {sorted(set(body) ^ WEBHOOK_KEYS)}")
+    if set(body) - {"incident"} != WEBHOOK_KEYS:
+        raise Refusal(400, f"fields missing or too many: {sorted((set(body) - {'incident'}) ^ WEBHOOK_KEYS)}")
     if not headers.get("Idempotency-Key"):
         raise Refusal(400, "no Idempotency-Key")
     for alert in body["alerts"]:

@@ -72,6 +72,8 @@ fn sum(parts: &[&str]) -> Sum {
 pub(super) struct Login {
     pub(super) name: Arc<str>,
     pub(super) roles: Roles,
+    /// Not a token.
+    pub(super) is_user: bool,
 }
 
 /// How a user's password is known.
@@ -115,14 +117,16 @@ impl Logins {
                 }
                 Password::Plain(secret) => Known::Sum(sum(&[&not_empty(&user.name, reveal(secret).await?)?])),
             };
-            logins.users.push((Login { name: Arc::from(user.name.as_str()), roles: user.roles }, known));
+            logins.users.push((Login { name: Arc::from(user.name.as_str()), roles: user.roles, is_user: true }, known));
         }
         for token in &web.tokens {
             let hash = match &token.token {
                 Token::Sha256(hash) => *hash,
                 Token::Plain(secret) => Sha256::digest(not_empty(&token.name, reveal(secret).await?)?).into(),
             };
-            logins.tokens.push((Login { name: Arc::from(token.name.as_str()), roles: token.roles }, hash));
+            logins
+                .tokens
+                .push((Login { name: Arc::from(token.name.as_str()), roles: token.roles, is_user: false }, hash));
         }
         Ok(logins)
     }
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_remembered_ends() {
         let mut remembered = Remembered::default();
-        let login = Login { name: Arc::from("ada"), roles: Roles::from(Role::Read) };
+        let login = Login { name: Arc::from("ada"), roles: Roles::from(Role::Read), is_user: true };
         let at = |seconds| Timestamp::from_seconds(seconds);
         let logins =
             |secret: &str| Logins { users: vec![(login.clone(), Known::Bcrypt(Arc::from(secret)))], tokens: vec![] };

@@ -68,6 +68,10 @@ pub enum DoorError {
     ShortKey(String),
 }
 
+/// In the extensions of an answer: the request had no proof of its own, or a wrong one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unproven;
+
 /// What the files that the door needs held when they were read.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Material {
@@ -289,13 +293,17 @@ impl Door {
             _ => KeyVerdict::NotNeeded,
         };
         let actor = match &key {
-            KeyVerdict::Right(name) => {
-                Actor { name: format!("heartbeat {name}").into(), roles: Roles::from(Role::Write), address }
-            }
+            _ if need == Need::Proof => Actor::anonymous(Roles::NONE, address),
+            KeyVerdict::Right(name) => Actor {
+                name: format!("heartbeat {name}").into(),
+                roles: Roles::from(Role::Write),
+                address,
+                is_user: false,
+            },
             _ => self.identify(rules, request.headers(), address, now).await?,
         };
         let allowed = match need {
-            Need::Nothing => true,
+            Need::Nothing | Need::Proof => true,
             Need::Any => !actor.roles.is_empty(),
             Need::Role(role) => actor.roles.allow(role),
             // A key is asked of everybody who does not log in.
@@ -332,6 +340,14 @@ impl Door {
         Ok(Some(place))
     }
 
+    /// Notes that a request from `address` had no proof of its own; whoever sends many of them is refused.
+    fn unproven(&self, rules: &DoorRules, address: Option<IpAddr>) -> Result<(), Refusal> {
+        let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let mut attempts = self.0.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let per_minute = rules.web.limits.failed_logins_per_minute;
+        attempts.begin(address, per_minute, self.0.clock.now()).map_err(Refusal::Logins)
+    }
+
     /// Who makes a request with these headers.
     async fn identify(
         &self,
@@ -351,7 +367,7 @@ impl Door {
             None => self.verify(rules, &credentials, address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), now).await?,
         };
         match known {
-            Some(Login { name, roles }) => Ok(Actor { name, roles, address }),
+            Some(Login { name, roles, is_user }) => Ok(Actor { name, roles, address, is_user }),
             None => {
                 let user = match &credentials {
                     Credentials::Basic(name, _) if logins.has_user(name) => name,
@@ -424,17 +440,27 @@ async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Re
     if let Some(page) = page.as_ref().filter(|_| is_preflight(request.method(), request.headers())) {
         return page.preflight();
     }
-    let mut response = match door.admit(&rules, &mut request).await {
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let path = request.uri().path().to_owned();
+    let answered = match door.admit(&rules, &mut request).await {
         Ok(place) => {
             let response = next.run(request).await;
             drop(place);
-            response
+            // Looked at after the handler, which only checks a sum: a right proof is never refused for the wrong ones of others.
+            match response.extensions().get::<Unproven>() {
+                Some(_) => {
+                    door.0.metrics.http_refused("proof");
+                    door.unproven(&rules, address).map(|()| response)
+                }
+                None => Ok(response),
+            }
         }
-        Err(refusal) => {
-            door.0.metrics.http_refused(refusal.reason());
-            refusal.response(request.uri().path(), rules.material.logins.has_tokens())
-        }
+        Err(refusal) => Err(refusal),
     };
+    let mut response = answered.unwrap_or_else(|refusal| {
+        door.0.metrics.http_refused(refusal.reason());
+        refusal.response(&path, rules.material.logins.has_tokens())
+    });
     if let Some(page) = &page {
         page.allow(&mut response);
     }

@@ -111,7 +111,11 @@ fn joined(faults: &[ExternalError]) -> String {
 
 /// The alerts of a body, and what is wrong with the others.
 fn read(body: &Bytes, trace: TraceId) -> Result<(Vec<ExternalAlert>, Vec<ExternalError>), serde_json::Error> {
-    let posted: Vec<Posted> = serde_json::from_slice(body)?;
+    // Whether it is text is looked at once, and not for each part; if it is none, reading it says where.
+    let posted: Vec<Posted> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    }?;
     let mut alerts = Vec::with_capacity(posted.len());
     let mut faults = Vec::new();
     for posted in posted {
