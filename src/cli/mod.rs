@@ -8,6 +8,7 @@ mod connection;
 mod dry_run;
 mod fmt;
 mod hash_password;
+mod heartbeat;
 mod history;
 mod oncall;
 mod overrides;
@@ -64,6 +65,8 @@ enum Verb {
     Query(query::QueryArgs),
     /// Show what a running Watchbell did and why: alerts, notifications sent and withheld, silences
     History(history::HistoryArgs),
+    /// Show the heartbeats that a running Watchbell awaits, and beat
+    Heartbeat(heartbeat::HeartbeatArgs),
     /// Show who is on call, now or over a span, and write calendars
     Oncall(oncall::OncallArgs),
     /// Set exceptions from schedules in a running Watchbell: stand-ins, swaps, vacations
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Verb::DryRun(args) => dry_run::run(args),
         Verb::Query(args) => query::run(args, &clock),
         Verb::History(args) => history::run(args, &clock),
+        Verb::Heartbeat(args) => heartbeat::run(args),
         Verb::Oncall(args) => oncall::run(&args, &clock),
         Verb::Override(args) => overrides::run(&args),
         Verb::Receiver(args) => receiver::run(args, &clock),

@@ -217,6 +217,7 @@ fn read_data(path: &str, now: Timestamp) -> anyhow::Result<NotificationData> {
         common_annotations: data.common_annotations,
         route_labels: data.route_labels,
         external_url: data.external_url,
+        incident: None,
         now,
     })
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::deliver::{Channel, ConsoleConfig, DeliveryPolicy, HttpConfig, Integration, Receiver};
-use crate::engine::SilenceReminder;
+use crate::engine::{HeartbeatPolicy, SilenceReminder};
 use crate::model::{FlapPolicy, Labels};
 use crate::route::{InhibitRule, PlannedSilence, Route, TimeInterval};
 use crate::rule::NoData;
 
 use super::answers::{Answers, answers};
 use super::escalation::{Escalation, People, Surroundings, escalation};
+use super::heartbeats::{HeartbeatKey, WatchdogConfig, heartbeats, watchdog};
 use super::http::http_config;
 use super::include::INCLUDE;
 use super::inhibit_rules::inhibit_rules;
@@ -67,6 +68,9 @@ pub(super) struct MainFile {
     pub(super) flap: Option<FlapPolicy>,
     pub(super) planned_silences: Vec<PlannedSilence>,
     pub(super) silence_reminder: Option<SilenceReminder>,
+    pub(super) heartbeats: Vec<HeartbeatPolicy>,
+    pub(super) heartbeat_keys: Vec<HeartbeatKey>,
+    pub(super) watchdog: Option<WatchdogConfig>,
     pub(super) oncall: Oncall,
     pub(super) escalation: Escalation,
     pub(super) inhibit_rules: Vec<InhibitRule>,
@@ -99,6 +103,9 @@ impl Default for MainFile {
             flap: None,
             planned_silences: Vec::new(),
             silence_reminder: None,
+            heartbeats: Vec::new(),
+            heartbeat_keys: Vec::new(),
+            watchdog: None,
             oncall: Oncall::default(),
             escalation: Escalation::default(),
             inhibit_rules: Vec::new(),
@@ -168,6 +175,8 @@ pub(super) fn main_file(reader: &Reader<'_>, root: Option<&Node>) -> MainFile {
     main.lint = lint_policy(&mut fields);
     main.time_intervals = time_intervals(&mut fields);
     main.planned_silences = planned_silences(&mut fields, &main.time_intervals);
+    (main.heartbeats, main.heartbeat_keys) = heartbeats(&mut fields);
+    main.watchdog = watchdog(&mut fields, &global.channels.http);
     let mut people = People::new(&global.channels);
     main.oncall = oncall(&mut fields, &mut people);
     main.inhibit_rules = inhibit_rules(&mut fields);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::template::NotificationTemplates;
 use crate::{engine, eval};
 
-use super::{Answers, ScrapeConfig, Web};
+use super::{Answers, HeartbeatKey, ScrapeConfig, WatchdogConfig, Web};
 
 /// Everything that a configuration says, checked and compiled.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Plan {
     pub host_samples: Option<HostSamples>,
     /// The templates of notifications, the users' own included.
     pub templates: NotificationTemplates,
+    /// The secrets of heartbeats.
+    pub heartbeat_keys: Vec<HeartbeatKey>,
+    /// Where Watchbell says that it works; `None` for nowhere.
+    pub watchdog: Option<WatchdogConfig>,
     /// Where the HTTP interface listens: `host:port`.
     pub listen: String,
     /// How it is reached, who may do what there, and how much of it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Timestamp;
+use crate::template::{AnswerLinks, IncidentData, IncidentLinks};
 
 /// What a page, or a word about an incident, says besides its alerts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,4 +45,38 @@ pub enum IncidentNoteKind {
     Reminder,
     /// It is over.
     Closed,
+}
+
+impl IncidentNote {
+    /// What templates see of it; the sender adds the links that answer it.
+    pub fn template_data(&self, external_url: &str) -> IncidentData {
+        IncidentData {
+            number: self.number,
+            kind: self.kind.as_str(),
+            user: self.user.clone().unwrap_or_default(),
+            text: self.text.clone(),
+            severity: self.severity.clone(),
+            priority: self.priority.clone(),
+            title: self.title.clone(),
+            symptoms: self.symptoms.clone(),
+            opened_at: self.opened_at,
+            answer_by: self.answer_by,
+            links: IncidentLinks {
+                show: format!("{external_url}/#/incidents/{}", self.number),
+                answers: AnswerLinks::default(),
+            },
+        }
+    }
+}
+
+impl IncidentNoteKind {
+    /// `.Incident.Kind` of templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IncidentNoteKind::Page => "page",
+            IncidentNoteKind::Answered => "answered",
+            IncidentNoteKind::Reminder => "reminder",
+            IncidentNoteKind::Closed => "closed",
+        }
+    }
 }

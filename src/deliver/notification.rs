@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::IncidentNote;
+use super::{IncidentNote, IncidentNoteKind};
 use crate::model::{Alert, AlertStatus, Labels, Reason, Timestamp, TraceId};
 use crate::template::{AlertData, NotificationData};
 
@@ -60,8 +60,13 @@ pub struct OnBehalf {
 }
 
 impl Notification {
-    /// Firing if any alert fires.
+    /// Firing if any alert fires; what is about an incident fires until that is closed, whatever its alerts do.
     pub fn status(&self) -> AlertStatus {
+        match self.incident.as_ref().map(|incident| incident.kind) {
+            None => {}
+            Some(IncidentNoteKind::Closed) => return AlertStatus::Resolved,
+            Some(_) => return AlertStatus::Firing,
+        }
         let firing = self.alerts.iter().any(|alert| alert.status(self.decided_at) == AlertStatus::Firing);
         if firing { AlertStatus::Firing } else { AlertStatus::Resolved }
     }
@@ -117,6 +122,7 @@ impl Notification {
             common_annotations: common(self.alerts.iter().map(|alert| &alert.annotations)),
             route_labels: self.route_labels.clone(),
             external_url: external_url.to_owned(),
+            incident: self.incident.as_ref().map(|incident| Box::new(incident.template_data(external_url))),
             now: self.decided_at,
             alerts,
         }

@@ -72,7 +72,7 @@ pub enum EventKind {
         annotations: Labels,
         /// What happened to it.
         change: Change,
-        /// Its value, as Prometheus writes it.
+        /// Its value, as Prometheus writes it; empty for an alert of Watchbell itself.
         value: String,
     },
     /// An alert from outside changed.

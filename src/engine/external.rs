@@ -173,9 +173,9 @@ impl Engine {
         if ended {
             return self.end_routed(fingerprint, annotations, call);
         }
-        let by_rules = self.groups.alert(fingerprint).filter(|_| self.sources.contains_key(&fingerprint));
+        let by_others = self.groups.alert(fingerprint).filter(|_| self.fires_inside(fingerprint));
         let alert = Alert {
-            starts_at: by_rules.map_or(range.starts_at, |known| known.starts_at.min(range.starts_at)),
+            starts_at: by_others.map_or(range.starts_at, |known| known.starts_at.min(range.starts_at)),
             labels,
             annotations,
             ends_at: None,
@@ -187,13 +187,18 @@ impl Engine {
         self.take_routed_as(fingerprint, alert, call);
     }
 
-    /// An alert from outside is over; it fires on if a rule says so.
+    /// Whether a rule or Watchbell itself says that the alert fires.
+    fn fires_inside(&self, alert: Fingerprint) -> bool {
+        self.sources.contains_key(&alert) || self.own.fires(alert)
+    }
+
+    /// An alert from outside is over; it fires on if a rule or Watchbell itself says so.
     fn end_routed(&mut self, fingerprint: Fingerprint, annotations: Labels, call: &mut Call<'_>) {
         self.external.mark(fingerprint);
         let (Some(known), Some(source)) = (self.groups.alert(fingerprint), self.external.get(fingerprint)) else {
             return;
         };
-        if self.sources.contains_key(&fingerprint) {
+        if self.fires_inside(fingerprint) {
             return;
         }
         let Range { starts_at, ends_at, .. } = source.range();

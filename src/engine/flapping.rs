@@ -76,7 +76,7 @@ impl Engine {
     fn take_settled(&mut self, fingerprint: Fingerprint, actual: Option<Alert>, call: &mut Call<'_>) {
         call.persist(keep::flap(fingerprint, self.flaps.get(fingerprint)));
         let Some(mut alert) = actual else { return };
-        let fires = self.sources.contains_key(&fingerprint) || self.external.fires(fingerprint);
+        let fires = self.sources.contains_key(&fingerprint) || self.fires_without_rules(fingerprint);
         if alert.ends_at.is_none() && !fires {
             alert.ends_at = Some(call.now);
         }

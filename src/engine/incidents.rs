@@ -3,6 +3,7 @@
 mod answers;
 mod pages;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::state::Call;
@@ -142,13 +143,26 @@ impl Engine {
 
     /// Who is on call by `schedule` may have changed: whoever is new is paged by the incidents that wait for an answer.
     fn hand_over(&mut self, schedule: &str, call: &mut Call<'_>) {
-        self.handovers.remove(schedule);
+        let mut on_call: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for number in self.incidents.watching(schedule) {
-            let mut orders = Vec::new();
-            self.with_world(number, call.now, |incident, world| incident.hand_over(call.now, world, &mut orders));
-            self.take_orders(number, orders, call);
+            let Some(incident) = self.incidents.get(number) else { continue };
+            let watches = incident.watches.iter().filter(|watch| watch.schedule == schedule);
+            let mut is_new = false;
+            for watch in watches {
+                let people = on_call.entry(watch.offset);
+                is_new |=
+                    *people.or_insert_with(|| self.people_on_call(schedule, watch.offset, call.now)) != watch.people;
+            }
+            if is_new {
+                let mut orders = Vec::new();
+                self.with_world(number, call.now, |incident, world| incident.hand_over(call.now, world, &mut orders));
+                self.take_orders(number, orders, call);
+            }
         }
-        self.watch_schedules(call.now);
+        self.handovers.remove(schedule);
+        if !self.incidents.watching(schedule).is_empty() {
+            self.await_handover(schedule, call.now);
+        }
     }
 
     /// Schedules, people or overrides may have changed.
@@ -160,18 +174,21 @@ impl Engine {
         }
     }
 
-    /// Works out when who is on call changes next, for each schedule that somebody's answer is waited for by.
-    fn watch_schedules(&mut self, now: Timestamp) {
-        let Engine { incidents, handovers, oncall, .. } = self;
-        handovers.retain(|schedule, _| incidents.schedules().any(|watched| watched == schedule));
+    /// Works out anew when who is on call changes next.
+    pub(super) fn await_handovers(&mut self, now: Timestamp) {
+        self.handovers.clear();
+        let schedules: Vec<String> = self.incidents.schedules().map(str::to_owned).collect();
+        for schedule in schedules {
+            self.await_handover(&schedule, now);
+        }
+    }
 
-        for watched in incidents.schedules() {
-            if handovers.contains_key(watched) {
-                continue;
-            }
-            let schedule = oncall.schedules.iter().find(|schedule| schedule.name == watched);
-            let next = schedule.and_then(|schedule| schedule.next_change(now, &oncall.overrides));
-            handovers.insert(watched.to_owned(), next);
+    /// Works out when who is on call by `schedule` changes next.
+    fn await_handover(&mut self, schedule: &str, now: Timestamp) {
+        if !self.handovers.contains_key(schedule) {
+            let known = self.oncall.schedules.iter().find(|known| known.name == schedule);
+            let next = known.and_then(|known| known.next_change(now, &self.oncall.overrides));
+            self.handovers.insert(schedule.to_owned(), next);
         }
     }
 
@@ -209,7 +226,10 @@ impl Engine {
             let kind = EventKind::Incident { number, policy, title, severity, happening: Box::new(happening) };
             call.emit(trace, kind);
         }
-        self.watch_schedules(call.now);
+        let watches = self.incidents.get(number).map(|incident| incident.watches.clone()).unwrap_or_default();
+        for watch in watches {
+            self.await_handover(&watch.schedule, call.now);
+        }
     }
 
     fn trace_of(&self, number: u64) -> TraceId {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, ExternalAlert, Plan, Record};
+use super::{Event, ExternalAlert, HeartbeatSignal, Plan, Record};
 use crate::deliver::{Delivery, Outcome};
 use crate::escalate::Answer;
 use crate::model::{Labels, Timestamp};
@@ -64,6 +64,15 @@ pub enum Input {
     /// Somebody posts alerts, each found good by [`ExternalAlert::check`]; those that [`super::Engine::refusals`] names are
     /// left out.
     ExternalAlerts(Vec<ExternalAlert>),
+    /// Somebody gives a sign of life; that of a heartbeat which is not configured is passed over.
+    Heartbeat {
+        /// The heartbeat's name.
+        name: String,
+        /// Whether it beats or has failed.
+        signal: HeartbeatSignal,
+        /// What it says of it; may be empty.
+        message: String,
+    },
     /// Somebody does something about an incident; what cannot be is refused without effect, as
     /// [`super::Engine::plan_answer`] says.
     Answer(Box<Answer>),

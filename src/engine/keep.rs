@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::external::PageEntry;
+use super::heartbeats::Pulse;
 use super::overrides::StoredOverride;
 use super::{Record, RecordKind};
 use crate::deliver::{Delivery, Pace};
@@ -20,10 +21,13 @@ use crate::rule::{ActiveAlert, RuleId};
 const VERSION: u32 = 1;
 const RULE_ALERT: u8 = b'r';
 const ROUTED_ALERT: u8 = b'd';
+const OWN_ALERT: u8 = b'o';
 const PACE: u8 = b'p';
 const FLAP: u8 = b'f';
 const REMINDED_UNTIL: &[u8] = b"reminded-until";
 const PAGE: u8 = b'p';
+const HEARTBEAT: u8 = b'b';
+const ALIVE: &[u8] = b"alive";
 const LAST_NUMBER: &[u8] = b"delivery-number";
 const LAST_INCIDENT: &[u8] = b"incident-number";
 
@@ -31,6 +35,8 @@ const LAST_INCIDENT: &[u8] = b"incident-number";
 pub(super) enum Kept {
     RuleAlert(RuleId, Box<ActiveAlert>),
     Routed(Box<Alert>),
+    /// An alert of Watchbell itself.
+    Own(Box<Alert>),
     /// Alerts from outside.
     Page(u64, Vec<PageEntry>),
     Group(Box<Group>),
@@ -42,6 +48,9 @@ pub(super) enum Kept {
     Incident(Box<Incident>),
     LastIncident(u64),
     RemindedUntil(Timestamp),
+    Heartbeat(Box<Pulse>),
+    /// When Watchbell was last noted to run.
+    Alive(Timestamp),
     LastNumber(u64),
     /// Nothing of the engine's.
     Foreign,
@@ -101,6 +110,18 @@ fn routed_key(fingerprint: Fingerprint) -> Vec<u8> {
 
 pub(super) fn routed(alert: &Alert) -> Record {
     record(RecordKind::Alert, routed_key(alert.fingerprint()), Some(alert))
+}
+
+fn own_alert_key(fingerprint: Fingerprint) -> Vec<u8> {
+    [&[OWN_ALERT][..], &fingerprint.0.to_be_bytes()].concat()
+}
+
+pub(super) fn own_alert(alert: &Alert) -> Record {
+    record(RecordKind::Alert, own_alert_key(alert.fingerprint()), Some(alert))
+}
+
+pub(super) fn own_alert_gone(fingerprint: Fingerprint) -> Record {
+    record::<Alert>(RecordKind::Alert, own_alert_key(fingerprint), None)
 }
 
 fn page_key(page: u64) -> Vec<u8> {
@@ -193,6 +214,22 @@ pub(super) fn reminded_until(until: Timestamp) -> Record {
     record(RecordKind::Meta, REMINDED_UNTIL.to_vec(), Some(&until))
 }
 
+fn heartbeat_key(name: &str) -> Vec<u8> {
+    [&[HEARTBEAT][..], name.as_bytes()].concat()
+}
+
+pub(super) fn heartbeat(pulse: &Pulse) -> Record {
+    record(RecordKind::Heartbeat, heartbeat_key(pulse.name()), Some(pulse))
+}
+
+pub(super) fn heartbeat_gone(name: &str) -> Record {
+    record::<Pulse>(RecordKind::Heartbeat, heartbeat_key(name), None)
+}
+
+pub(super) fn alive(at: Option<Timestamp>) -> Record {
+    record(RecordKind::Heartbeat, ALIVE.to_vec(), at.as_ref())
+}
+
 pub(super) fn last_number(number: u64) -> Record {
     record(RecordKind::Meta, LAST_NUMBER.to_vec(), Some(&number))
 }
@@ -226,6 +263,7 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
             let bytes = snap::raw::Decoder::new().decompress_vec(value).map_err(|reason| error(reason.to_string()))?;
             Ok(Kept::Page(page, read(record.kind, &bytes)?))
         }
+        (RecordKind::Alert, [OWN_ALERT, ..]) => Ok(Kept::Own(Box::new(read(record.kind, value)?))),
         (RecordKind::Alert, _) => Ok(Kept::Routed(Box::new(read(record.kind, value)?))),
         (RecordKind::Group, _) => Ok(Kept::Group(Box::new(read(record.kind, value)?))),
         (RecordKind::Outbox, _) => Ok(Kept::Delivery(Box::new(read(record.kind, value)?))),
@@ -235,6 +273,8 @@ pub(super) fn restore(record: &Record) -> Result<Kept, KeepError> {
         (RecordKind::Incident, _) => Ok(Kept::Incident(Box::new(read(record.kind, value)?))),
         (RecordKind::Meta, LAST_INCIDENT) => Ok(Kept::LastIncident(read(record.kind, value)?)),
         (RecordKind::Meta, LAST_NUMBER) => Ok(Kept::LastNumber(read(record.kind, value)?)),
+        (RecordKind::Heartbeat, ALIVE) => Ok(Kept::Alive(read(record.kind, value)?)),
+        (RecordKind::Heartbeat, _) => Ok(Kept::Heartbeat(Box::new(read(record.kind, value)?))),
         (RecordKind::Noise, [PACE, ..]) => {
             let (target, pace) = read(record.kind, value)?;
             Ok(Kept::Pace(target, Box::new(pace)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SilenceReminder;
+use super::{HeartbeatPolicy, SilenceReminder};
 use crate::deliver::Receiver;
 use crate::escalate::EscalationPlan;
 use crate::model::{FlapPolicy, Labels};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub planned_silences: Vec<PlannedSilence>,
     /// Who is reminded of silences that end.
     pub silence_reminder: Option<SilenceReminder>,
+    /// The signs of life that are awaited; names differ.
+    pub heartbeats: Vec<HeartbeatPolicy>,
     /// The people and their schedules.
     pub oncall: Arc<OncallPlan>,
     /// Whom incidents page, and when.

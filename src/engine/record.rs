@@ -17,6 +17,8 @@ pub enum RecordKind {
     Override,
     /// Noise control: when receivers were told, alerts that flap, reminders.
     Noise,
+    /// A sign of life that is awaited.
+    Heartbeat,
     /// Something that happened.
     Event,
     /// About the store itself.
@@ -25,7 +27,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [RecordKind; 9] = [
+    pub const ALL: [RecordKind; 10] = [
         RecordKind::Alert,
         RecordKind::Group,
         RecordKind::Outbox,
@@ -33,6 +35,7 @@ impl RecordKind {
         RecordKind::Incident,
         RecordKind::Override,
         RecordKind::Noise,
+        RecordKind::Heartbeat,
         RecordKind::Event,
         RecordKind::Meta,
     ];
@@ -47,6 +50,7 @@ impl RecordKind {
             RecordKind::Incident => "incident/",
             RecordKind::Override => "override/",
             RecordKind::Noise => "noise/",
+            RecordKind::Heartbeat => "heartbeat/",
             RecordKind::Event => "event/",
             RecordKind::Meta => "meta/",
         }

@@ -57,6 +57,7 @@ impl Engine {
         self.shorten_reminders(call.now);
         self.repace(call);
         self.replan_flaps(call);
+        self.replan_heartbeats(is_restart, call);
         let all: Vec<Fingerprint> = self.groups.alerts().map(Alert::fingerprint).collect();
         self.forget_alerts(all, call);
         self.oncall_changed(call);
@@ -78,9 +79,10 @@ impl Engine {
             }
         }
         // What flaps ends when it has settled.
+        unrouted.extend(self.own_to_route(call));
         let is_over = |alert: &&Alert| {
             let fingerprint = alert.fingerprint();
-            let fires = sources.contains_key(&fingerprint) || self.external.fires(fingerprint);
+            let fires = sources.contains_key(&fingerprint) || self.fires_without_rules(fingerprint);
             alert.ends_at.is_none() && !fires && !self.flaps.is_flapping(fingerprint)
         };
         let over: Vec<Alert> = self.groups.alerts().filter(is_over).cloned().collect();

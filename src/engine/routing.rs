@@ -52,7 +52,7 @@ impl Engine {
             }
         }
         self.sources.remove(&fingerprint);
-        if self.external.fires(fingerprint) {
+        if self.fires_without_rules(fingerprint) {
             return;
         }
         let Some(known) = self.groups.alert(fingerprint) else { return };
@@ -68,6 +68,11 @@ impl Engine {
         self.keep_routed(&ended, call);
         let ended = self.steady(Some(id), ended, call);
         self.take_routed(ended, call);
+    }
+
+    /// Whether the alert fires whatever rules say: from outside, or by Watchbell itself.
+    pub(super) fn fires_without_rules(&self, alert: Fingerprint) -> bool {
+        self.external.fires(alert) || self.own.fires(alert)
     }
 
     pub(super) fn take_routed(&mut self, alert: Alert, call: &mut Call<'_>) {

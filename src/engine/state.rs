@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::external::Book;
+use super::heartbeats::Heartbeats;
 use super::keep::{self, KeepError, Kept};
 use super::overrides::Overrides;
+use super::own_alerts::OwnAlerts;
 use super::{Effect, Event, EventKind, Input, Plan, Record, RuleView};
 use crate::deliver::{Delivery, Outbox, Pace, Receiver};
 use crate::escalate::Incidents;
@@ -30,6 +32,10 @@ pub struct Engine {
     pub(super) sources: BTreeMap<Fingerprint, BTreeSet<RuleId>>,
     /// What is said from outside of routed alerts.
     pub(super) external: Book,
+    /// What Watchbell itself has to say.
+    pub(super) own: OwnAlerts,
+    /// The signs of life that are awaited.
+    pub(super) heartbeats: Heartbeats,
     pub(super) groups: Groups,
     pub(super) outbox: Outbox,
     /// When each integration with a throttle or storm control was told.
@@ -96,6 +102,8 @@ impl Engine {
             health: HashMap::new(),
             sources: BTreeMap::new(),
             external: Book::default(),
+            own: OwnAlerts::default(),
+            heartbeats: Heartbeats::default(),
             groups: Groups::default(),
             outbox: Outbox::default(),
             paces: BTreeMap::new(),
@@ -114,6 +122,9 @@ impl Engine {
             match keep::restore(&record) {
                 Ok(Kept::RuleAlert(rule, alert)) => engine.states.entry(rule).or_default().restore(*alert),
                 Ok(Kept::Routed(alert)) => engine.groups.restore_alert(*alert),
+                Ok(Kept::Own(alert)) => engine.own.restore(*alert),
+                Ok(Kept::Heartbeat(pulse)) => engine.heartbeats.restore(*pulse),
+                Ok(Kept::Alive(at)) => engine.heartbeats.restore_alive(at),
                 Ok(Kept::Page(page, entries)) => engine.restore_page(page, entries, now),
                 Ok(Kept::Group(group)) => {
                     let key = group.key.clone();
@@ -203,10 +214,12 @@ impl Engine {
             Input::SetOverrides(overrides) => self.set_overrides(overrides, call),
             Input::RemoveOverride { id } => self.remove_override(&id, call),
             Input::ExternalAlerts(alerts) => self.take_external(alerts, call),
+            Input::Heartbeat { name, signal, message } => self.take_heartbeat(&name, signal, &message, call),
             Input::Answer(answer) => self.take_answer(&answer, call),
             Input::NewPlan(plan) => self.take_plan(plan, call),
             Input::Tick => {}
         }
+        self.run_heartbeats(call);
         self.keep_pages(call);
         self.run_due(call);
         self.keep_paces(call);
@@ -218,7 +231,10 @@ impl Engine {
         self.latest = now;
         self.groups.shorten_waits(&self.tree, now);
         self.outbox.shorten_waits(now);
+        self.incidents.shorten_waits(now);
+        self.await_handovers(now);
         self.flaps.shorten_waits(now);
+        self.heartbeats.shorten_waits(now);
         self.shorten_reminders(now);
         self.paces.values_mut().for_each(|pace| pace.shorten_waits(now));
     }
@@ -226,8 +242,9 @@ impl Engine {
     /// When [`Input::Tick`] is due, if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
         let noise = [self.next_storm_look(), self.flaps.next_due(), self.next_reminder()];
-        let due = [self.overrides.next_due(), self.external.next_due(), self.groups.next_due(), self.outbox.next_due()];
-        due.into_iter().chain([self.next_incident()]).chain(noise).flatten().min()
+        let outside = [self.overrides.next_due(), self.heartbeats.next_due()];
+        let due = [self.external.next_due(), self.groups.next_due(), self.outbox.next_due(), self.next_incident()];
+        due.into_iter().chain(noise).chain(outside).flatten().min()
     }
 
     /// The plan in force.
@@ -260,11 +277,11 @@ impl Engine {
         self.outbox.iter()
     }
 
-    /// How many alerts are pending and how many are firing, by rules or from outside; cheap: the work grows with the number
+    /// How many alerts are pending and how many are firing, by rules, from outside or of Watchbell itself; cheap: the work grows with the number
     /// of rules alone.
     pub fn alert_counts(&self) -> (usize, usize) {
         let Counts { pending, firing } = self.states.values().map(RuleState::counts).sum();
-        (pending, firing + self.external.firing())
+        (pending, firing + self.external.firing() + self.own.len())
     }
 
     pub(super) fn alerting_rule(&self, rule: RuleId) -> Option<(usize, &AlertingRule)> {

@@ -120,6 +120,14 @@ impl Incidents {
         Some(incident)
     }
 
+    /// The clock went back to `now`.
+    pub fn shorten_waits(&mut self, now: Timestamp) {
+        let numbers: Vec<u64> = self.all.keys().copied().collect();
+        for number in numbers {
+            self.change(number, |incident| incident.shorten_waits(now));
+        }
+    }
+
     /// The closed incidents beyond [`CLOSED_MAX`], which are to be forgotten.
     pub fn surplus(&self) -> Vec<u64> {
         let surplus = self.closed.len().saturating_sub(CLOSED_MAX);
@@ -128,10 +136,12 @@ impl Incidents {
 
     fn put(&mut self, incident: Incident) {
         let number = incident.number;
-        for key in std::iter::once(&incident.key).chain(&incident.further_keys) {
-            let latest = self.by_key.entry((incident.policy.name.clone(), key.clone())).or_insert(number);
-            // One that was merged into another leaves its keys to that one.
-            *latest = number.max(*latest);
+        // One that was merged into another leaves its keys to that one.
+        if !matches!(incident.state, IncidentState::Closed { why: Closed::Merged { .. }, .. }) {
+            for key in std::iter::once(&incident.key).chain(&incident.further_keys) {
+                let latest = self.by_key.entry((incident.policy.name.clone(), key.clone())).or_insert(number);
+                *latest = number.max(*latest);
+            }
         }
         if let Some(at) = incident.next_due() {
             self.due.insert((at, number));

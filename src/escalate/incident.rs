@@ -231,6 +231,25 @@ impl Incident {
         self.alerts.values().filter(move |alert| alert.status(now) == AlertStatus::Firing)
     }
 
+    /// Its alerts that fire at `now`, all of them.
+    pub fn firing_ids(&self, now: Timestamp) -> impl Iterator<Item = Fingerprint> {
+        let held = self.alerts.iter().filter(move |(_, alert)| alert.status(now) == AlertStatus::Firing);
+        held.map(|(fingerprint, _)| *fingerprint).chain(self.further_alerts.iter().copied())
+    }
+
+    /// The clock went back to `now`: what began after that begins now, and what follows comes that much sooner.
+    pub(super) fn shorten_waits(&mut self, now: Timestamp) {
+        let ahead = self.course.since.since(now);
+        self.course.since = self.course.since - ahead;
+        self.course.due = self.course.due - ahead;
+        self.answer_by = self.answer_by - ahead;
+        self.pending.iter_mut().for_each(|contact| contact.due = contact.due - ahead);
+        match &mut self.state {
+            IncidentState::Acknowledged { at, .. } | IncidentState::Closed { at, .. } => *at = now.min(*at),
+            IncidentState::Open | IncidentState::Snoozed { .. } => {}
+        }
+    }
+
     /// Whether any of its alerts fires at `now`.
     pub fn fires(&self, now: Timestamp) -> bool {
         !self.further_alerts.is_empty() || self.firing(now).next().is_some()

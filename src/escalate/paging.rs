@@ -126,7 +126,7 @@ impl Incident {
         if !is_due {
             return;
         }
-        if self.alerts.keys().chain(&self.further_alerts).all(|alert| (look.world.is_quiet)(*alert)) {
+        if self.firing_ids(look.now).all(|alert| (look.world.is_quiet)(alert)) {
             return self.hold(look.now);
         }
         self.course.is_held = false;
@@ -369,7 +369,8 @@ impl Incident {
         look.orders.push(Order::Page { user, receiver, cause });
     }
 
-    /// Pages who has come on call since the last look, while nobody has answered.
+    /// Pages who has come on call since the last look, while nobody has answered. Worth a call when who is on call by one of
+    /// its [`watches`](Incident::watches) has changed.
     pub fn hand_over(&mut self, now: Timestamp, world: &World<'_>, orders: &mut Vec<Order>) {
         if !self.is_open() {
             return;

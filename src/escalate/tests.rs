@@ -71,7 +71,7 @@ fn alert(name: &str, labels: &[(&str, &str)], starts: &str, ends: Option<&str>) 
         starts_at: START + seconds(starts),
         ends_at: ends.map(|ends| START + seconds(ends)),
         updated_at: START,
-        generator_url: String::new(),
+        generator_url: "".into(),
         trace: TraceId::NONE,
     })
 }
@@ -242,12 +242,12 @@ fn somebody_answers_and_time_goes_on() {
     paged eve (@eve/mail): reassigned by ben, 5m after the page; opened again: ben had snoozed it until now
     nobody answered within the response time
     alert over: Down{cluster="eu", severity="critical"}
-    closed: none of its alerts fires
+    over: its alerts are over
     opened again: its alerts fire again
     alert fires: Down{cluster="eu", severity="critical"}
     paged ada (@ada/sms): step 1 of 2, on call by primary; opened again: its alerts fire again
     eve by API: resolved
-    closed: resolved by eve by API
+    over: resolved by eve by API
     "#);
 }
 

@@ -40,6 +40,6 @@ pub use pattern::{anchored_regex, expand_replacement, free_regex};
 pub use percent::push_percent_encoded;
 pub use reason::Reason;
 pub use sample::{STALE_NAN, Sample, is_stale, parse_value};
-pub use time::{Timestamp, from_rfc3339, rfc3339};
+pub use time::{Timestamp, from_rfc3339, rfc3339, rfc3339_or_none};
 pub use timed::Timed;
 pub use trace::TraceId;

@@ -68,6 +68,18 @@ pub fn rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S:
     serializer.collect_str(at)
 }
 
+/// As [`rfc3339`], for a time that may not be there.
+///
+/// # Errors
+///
+/// What the serializer says.
+pub fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// For `deserialize_with`: reads what [`rfc3339`] wrote.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Override, Schedule};
-use crate::model::{Timestamp, from_rfc3339};
+use crate::model::{Timestamp, from_rfc3339, rfc3339_or_none};
 
 /// Somebody who can be on call.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,13 +43,6 @@ pub struct Duty {
     pub until: Option<Timestamp>,
     /// Who is on call next, after a gap if there is one; nobody if nobody is within two years.
     pub next: Vec<String>,
-}
-
-fn rfc3339_or_none<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.collect_str(at),
-        None => serializer.serialize_none(),
-    }
 }
 
 fn from_rfc3339_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {

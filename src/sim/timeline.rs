@@ -104,7 +104,7 @@ pub fn describe(kind: &EventKind) -> Option<(&'static str, String)> {
             if !rest.is_empty() {
                 detail.push_str(&rest.to_string());
             }
-            if was_seen(*change) {
+            if was_seen(*change) && !value.is_empty() {
                 detail.push_str(&format!(" value {value}"));
             }
             (word, detail + &summary.unwrap_or_default())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::{Arguments, integer, text_list};
-use super::data::{AlertData, NotificationData};
+use super::data::{AlertData, IncidentData, NotificationData};
 use super::error::TemplateError;
 use super::moment;
 use super::value::Value;
@@ -37,6 +37,7 @@ pub(super) fn get<'d>(base: &Value<'d>, name: &str, arguments: &[Value<'d>], dia
         Value::Map(map) => Some(map.entries.get(name).cloned().unwrap_or(Value::Nil)),
         Value::Data(data) => data_field(data, name),
         Value::Alert(alert) => alert_field(alert, name),
+        Value::Incident(incident) => incident_field(incident, name),
         Value::Pair(pair) => match name {
             "Name" => Some(Value::Text(pair.0.clone())),
             "Value" => Some(Value::Text(pair.1.clone())),
@@ -70,8 +71,9 @@ fn unknown(base: &Value<'_>, name: &str) -> TemplateError {
     let known: &[&str] = match base {
         Value::Data(_) => &DATA_FIELDS,
         Value::Alert(_) => &ALERT_FIELDS,
+        Value::Incident(_) => &INCIDENT_FIELDS,
         Value::Pair(_) => &["Name", "Value"],
-        Value::Map(_) => &["Labels", "Value", "ExternalLabels", "ExternalURL"],
+        Value::Map(map) => &map.entries.keys().map(String::as_str).collect::<Vec<_>>(),
         Value::Row(_) => &["Labels", "Value"],
         Value::Time(_) => &["Format", "Unix", "UTC", "Sub", "Add", "IsZero", "Year", "Month", "Day", "Hour", "Minute"],
         Value::List(_) => &["Firing", "Resolved", "Names", "Values", "Join"],
@@ -83,7 +85,7 @@ fn unknown(base: &Value<'_>, name: &str) -> TemplateError {
     }
 }
 
-const DATA_FIELDS: [&str; 9] = [
+const DATA_FIELDS: [&str; 10] = [
     "Receiver",
     "Status",
     "Alerts",
@@ -93,9 +95,12 @@ const DATA_FIELDS: [&str; 9] = [
     "CommonAnnotations",
     "RouteLabels",
     "ExternalURL",
+    "Incident",
 ];
 const ALERT_FIELDS: [&str; 7] =
     ["Status", "Labels", "Annotations", "StartsAt", "EndsAt", "GeneratorURL", "Fingerprint"];
+const INCIDENT_FIELDS: [&str; 11] =
+    ["Number", "Kind", "User", "Title", "Text", "Severity", "Priority", "Symptoms", "OpenedAt", "AnswerBy", "Links"];
 
 fn data_field<'d>(data: &'d NotificationData, name: &str) -> Option<Value<'d>> {
     Some(match name {
@@ -108,6 +113,32 @@ fn data_field<'d>(data: &'d NotificationData, name: &str) -> Option<Value<'d>> {
         "CommonAnnotations" => Value::Labels(data.common_annotations.clone()),
         "RouteLabels" => Value::Labels(data.route_labels.clone()),
         "ExternalURL" => Value::text(&data.external_url),
+        "Incident" => data.incident.as_deref().map_or(Value::Nil, Value::Incident),
+        _ => return None,
+    })
+}
+
+fn incident_field<'d>(incident: &IncidentData, name: &str) -> Option<Value<'d>> {
+    let time = |at| Value::Time(moment::from_timestamp(at));
+    let link = |link: &Option<String>| Value::text(link.as_deref().unwrap_or_default());
+    Some(match name {
+        "Number" => Value::Uint(incident.number),
+        "Kind" => Value::text(incident.kind),
+        "User" => Value::text(&incident.user),
+        "Title" => Value::text(&incident.title),
+        "Text" => Value::text(&incident.text),
+        "Severity" => Value::text(&incident.severity),
+        "Priority" => Value::text(&incident.priority),
+        "Symptoms" => Value::list_of_data(incident.symptoms.iter().map(Value::text).collect()),
+        "OpenedAt" => time(incident.opened_at),
+        "AnswerBy" => incident.answer_by.map_or(Value::Nil, time),
+        "Links" => Value::structure([
+            ("Show", Value::text(&incident.links.show)),
+            ("Ack", link(&incident.links.answers.ack)),
+            ("Resolve", link(&incident.links.answers.resolve)),
+            ("Snooze", link(&incident.links.answers.snooze)),
+            ("Escalate", link(&incident.links.answers.escalate)),
+        ]),
         _ => return None,
     })
 }

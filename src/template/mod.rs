@@ -12,6 +12,8 @@ mod execute;
 mod field;
 mod html;
 mod humanize;
+#[cfg(test)]
+mod incident_tests;
 mod limits;
 mod moment;
 mod nesting;
@@ -27,7 +29,7 @@ mod text_functions;
 mod uses;
 mod value;
 
-pub use data::{AlertData, NotificationData, QueryRow, RuleData};
+pub use data::{AlertData, AnswerLinks, IncidentData, IncidentLinks, NotificationData, QueryRow, RuleData};
 pub use error::{TemplateError, TemplateFileError};
 pub use notification::NotificationTemplates;
 pub use rule::{QueryFunction, RuleTemplate};

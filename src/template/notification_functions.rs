@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
 use super::arguments::{Arguments, text, text_list, wrong_type};
-use super::data::{AlertData, NotificationData};
+use super::data::{AlertData, IncidentData, NotificationData};
 use super::error::TemplateError;
 use super::execute::Functions;
 use super::field::Dialect;
@@ -157,9 +157,11 @@ fn json(value: &Value<'_>) -> Result<String, TemplateError> {
 
 /// A string in JSON with `<`, `>` and `&` escaped, as Go does.
 pub(super) fn json_text(text: &str) -> String {
-    let quoted = serde_json::to_string(text).unwrap_or_default();
-    quoted
-        .replace('<', "\\u003c")
+    escaped_json(&serde_json::to_string(text).unwrap_or_default())
+}
+
+fn escaped_json(json: &str) -> String {
+    json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
         .replace('\u{2028}', "\\u2028")
@@ -201,6 +203,7 @@ pub(super) fn write_json(value: &Value<'_>, out: &mut Bounded) -> Result<(), Tem
         }
         Value::Time(time) => out.push(&json_text(&moment::format(time, JSON_TIME))),
         Value::Alert(alert) => write_alert(alert, out),
+        Value::Incident(incident) => write_incident(incident, out),
         Value::Data(data) => write_data(data, out),
     }
 }
@@ -259,5 +262,16 @@ fn write_data(data: &NotificationData, out: &mut Bounded) -> Result<(), Template
         out.push(&format!(",\"{name}\":"))?;
         write_labels(labels, out)?;
     }
-    out.push(&format!(",\"externalURL\":{}}}", json_text(&data.external_url)))
+    out.push(&format!(",\"externalURL\":{}", json_text(&data.external_url)))?;
+    if let Some(incident) = &data.incident {
+        out.push(",\"incident\":")?;
+        write_incident(incident, out)?;
+    }
+    out.push("}")
+}
+
+fn write_incident(incident: &IncidentData, out: &mut Bounded) -> Result<(), TemplateError> {
+    let json = serde_json::to_string(incident).map_err(|error| TemplateError::new(format!("json: {error}")))?;
+    // Outside texts JSON has none of the characters that are escaped.
+    out.push(&escaped_json(&json))
 }

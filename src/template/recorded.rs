@@ -50,6 +50,7 @@ pub(super) fn notification() -> NotificationData {
         common_annotations: Labels::from_pairs([summary]),
         route_labels: Labels::from_pairs([("team", "web")]),
         external_url: "http://am.example:9093".to_owned(),
+        incident: None,
         now: time("2026-03-01T10:30:00Z"),
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::Zoned;
 
-use super::data::{AlertData, NotificationData, QueryRow};
+use super::data::{AlertData, IncidentData, NotificationData, QueryRow};
 use super::error::TemplateError;
 use super::limits::{ITEMS_MAX, OUTPUT_BYTES_MAX, VALUE_DEPTH_MAX};
 use super::moment;
@@ -38,6 +38,7 @@ pub(super) enum Value<'d> {
     /// A number that prints as a name: a month, a weekday.
     Named(i64, &'static str),
     Alert(&'d AlertData),
+    Incident(&'d IncidentData),
     Data(&'d NotificationData),
 }
 
@@ -121,7 +122,8 @@ impl<'d> Value<'d> {
             Value::Labels(labels) => !labels.is_empty(),
             Value::Map(map) => map.is_struct || !map.entries.is_empty(),
             Value::List(list) => !list.items.is_empty(),
-            Value::Pair(_) | Value::Row(_) | Value::Time(_) | Value::Alert(_) | Value::Data(_) => true,
+            Value::Pair(_) | Value::Row(_) | Value::Time(_) => true,
+            Value::Alert(_) | Value::Incident(_) | Value::Data(_) => true,
         }
     }
 
@@ -160,6 +162,7 @@ impl<'d> Value<'d> {
             Value::Duration(_) => "time.Duration",
             Value::Named(..) => "time.Month",
             Value::Alert(_) => "template.Alert",
+            Value::Incident(_) => "*template.Incident",
             Value::Data(_) => "*template.Data",
         }
     }
@@ -206,6 +209,10 @@ impl<'d> Value<'d> {
             Value::Duration(nanos) => out.push(&moment::duration_text(*nanos)),
             Value::Named(_, name) => out.push(name),
             Value::Alert(alert) => print_alert(alert, out),
+            Value::Incident(incident) => {
+                let IncidentData { number, kind, severity, title, text, .. } = incident;
+                out.push(&format!("{{{number} {kind} {severity} {title} {text}}}"))
+            }
             Value::Data(data) => {
                 out.push(&format!("{{{} {} [", data.receiver, data.status.as_str()))?;
                 for (index, alert) in data.alerts.iter().enumerate() {

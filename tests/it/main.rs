@@ -7,6 +7,7 @@ mod docs;
 mod engine;
 mod external;
 mod grammar;
+mod heartbeats;
 mod language;
 #[cfg(feature = "shell")]
 mod lint;

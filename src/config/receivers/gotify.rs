@@ -5,7 +5,7 @@ use crate::deliver::{Channel, GotifyConfig};
 use super::{ChannelDefaults, Fields, check_url, connection, secret_or, timeout};
 
 /// The priority unless the configuration says otherwise.
-const PRIORITY: &str = r#"{{ if eq .Status "firing" }}5{{ else }}0{{ end }}"#;
+const PRIORITY: &str = r#"{{ template "gotify.default.priority" . }}"#;
 
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
     let url = secret_or(fields, "url", "url_file", None);

@@ -240,7 +240,7 @@ fn has_user_info(url: &str) -> bool {
 }
 
 /// As [`check_address`] for a secret address; one in a file is looked at when it is used.
-fn check_url(fields: &Fields<'_>, name: &str, url: Option<&Secret>) {
+pub(super) fn check_url(fields: &Fields<'_>, name: &str, url: Option<&Secret>) {
     if let Some(Secret::Value(url)) = url {
         check_address(fields, name, url);
     }

@@ -9,9 +9,9 @@ const URL: &str = "https://ntfy.sh";
 /// How many buttons a message may have.
 const ACTIONS_MAX: usize = 3;
 /// The priority unless the configuration says otherwise.
-const PRIORITY: &str = r#"{{ if eq .Status "firing" }}4{{ else }}3{{ end }}"#;
+const PRIORITY: &str = r#"{{ template "ntfy.default.priority" . }}"#;
 /// The tags unless the configuration says otherwise: pictures of a light and of a tick.
-const TAGS: [&str; 1] = [r#"{{ if eq .Status "firing" }}rotating_light{{ else }}white_check_mark{{ end }}"#];
+const TAGS: [&str; 1] = [r#"{{ template "ntfy.default.tag" . }}"#];
 
 pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Option<Channel> {
     if let Some(node) = fields.take("topic") {

@@ -31,7 +31,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         responders: fields.list("responders").iter().filter_map(|node| responder(reader, node)).collect(),
         tags: fields.template_or("tags", ""),
         note: fields.template_or("note", ""),
-        priority: fields.template_or("priority", ""),
+        priority: fields.template_or("priority", r#"{{ template "opsgenie.default.priority" . }}"#),
         update_alerts: fields.flag("update_alerts").unwrap_or(false),
         entity: fields.template_or("entity", ""),
         actions: fields.template_or("actions", ""),

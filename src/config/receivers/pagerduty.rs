@@ -40,7 +40,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         url,
         client_url: fields.template_or("client_url", r#"{{ template "pagerduty.default.clientURL" . }}"#),
         description: fields.template_or("description", r#"{{ template "pagerduty.default.description" . }}"#),
-        severity: fields.template_or("severity", "error"),
+        severity: fields.template_or("severity", r#"{{ template "pagerduty.default.severity" . }}"#),
         source: fields.template_or("source", &client),
         details: details(fields),
         images: fields.list("images").iter().filter_map(|node| image(reader, node)).collect(),

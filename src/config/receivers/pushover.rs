@@ -37,7 +37,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
         url_title: fields.template_or("url_title", ""),
         device: fields.template_or("device", ""),
         sound: fields.template_or("sound", ""),
-        priority: fields.template_or("priority", r#"{{ if eq .Status "firing" }}2{{ else }}0{{ end }}"#),
+        priority: fields.template_or("priority", r#"{{ template "pushover.default.priority" . }}"#),
         retry: fields.duration("retry").unwrap_or(RETRY),
         expire: fields.duration("expire").unwrap_or(EXPIRE),
         ttl: fields.duration("ttl").unwrap_or_default(),

@@ -33,7 +33,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     let config = RocketchatConfig {
         api_url: address_or(fields, "api_url", &defaults.rocketchat.api_url),
         channel: fields.template_or("channel", ""),
-        color: fields.template_or("color", r#"{{ if eq .Status "firing" }}red{{ else }}green{{ end }}"#),
+        color: fields.template_or("color", r#"{{ template "rocketchat.default.color" . }}"#),
         title: fields.template_or("title", r#"{{ template "rocketchat.default.title" . }}"#),
         title_link: fields.template_or("title_link", r#"{{ template "rocketchat.default.titlelink" . }}"#),
         text: fields.template_or("text", r#"{{ template "rocketchat.default.text" . }}"#),

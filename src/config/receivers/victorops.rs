@@ -38,7 +38,7 @@ pub(super) fn read(fields: &mut Fields<'_>, defaults: &ChannelDefaults) -> Optio
     }
     let name = r#"{{ template "victorops.default.entity_display_name" . }}"#;
     let config = VictoropsConfig {
-        message_type: fields.template_or("message_type", "CRITICAL"),
+        message_type: fields.template_or("message_type", r#"{{ template "victorops.default.message_type" . }}"#),
         entity_display_name: fields.template_or("entity_display_name", name),
         state_message: fields.template_or("state_message", r#"{{ template "victorops.default.state_message" . }}"#),
         monitoring_tool: fields

@@ -47,7 +47,8 @@ fn victorops() {
         panic!("not VictorOps")
     };
     assert_eq!(config.api_url, "https://alert.victorops.com/integrations/generic/20131114/alert/");
-    assert_eq!((config.message_type.as_str(), config.routing_key.as_str()), ("CRITICAL", "ops"));
+    let message_type = r#"{{ template "victorops.default.message_type" . }}"#;
+    assert_eq!((config.message_type.as_str(), config.routing_key.as_str()), (message_type, "ops"));
 }
 
 #[test]

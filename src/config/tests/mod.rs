@@ -4,6 +4,7 @@ mod answers;
 mod chat_receivers;
 mod conformance;
 mod escalation;
+mod heartbeats;
 mod hostile;
 mod http;
 mod incidents;

@@ -13,6 +13,8 @@ pub(super) enum Need {
     Any,
     /// This role.
     Role(Role),
+    /// The key of the heartbeat that the path names, or this role.
+    KeyOr(Role),
 }
 
 /// The methods that a line of the table speaks of.
@@ -41,6 +43,7 @@ impl Methods {
 
 const READ: Need = Need::Role(Role::Read);
 const WRITE: Need = Need::Role(Role::Write);
+const KEY_OR_WRITE: Need = Need::KeyOr(Role::Write);
 const RESPOND: Need = Need::Role(Role::Respond);
 const ADMIN: Need = Need::Role(Role::Admin);
 
@@ -66,6 +69,7 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Get, "/api/v1/targets", READ),
         (Get, "/api/v1/history", READ),
         (Get, "/api/v1/oncall", READ),
+        (Get, "/api/v1/heartbeats", READ),
         (Get, "/api/v1/oncall/shifts", READ),
         (Get, "/api/v1/oncall/users", READ),
         (Get, "/api/v1/oncall/users/{file}", READ),
@@ -90,6 +94,8 @@ const ROUTES: &[(Methods, &str, Need)] = {
         (Post, "/api/v1/write", WRITE),
         (Post, "/api/v1/import", WRITE),
         (Post, "/api/v2/alerts", WRITE),
+        (GetPost, "/api/v1/heartbeat/{name}", KEY_OR_WRITE),
+        (GetPost, "/api/v1/heartbeat/{name}/fail", KEY_OR_WRITE),
         (Post, "/api/v2/silences", RESPOND),
         (Delete, "/api/v2/silence/{id}", RESPOND),
         (Post, "/api/v1/overrides", RESPOND),
@@ -192,6 +198,7 @@ pub(super) mod tests {
             ("any", Need::Any),
             ("`read`", READ),
             ("`write`", WRITE),
+            ("`write`, or the heartbeat's key", KEY_OR_WRITE),
             ("`respond`", RESPOND),
             ("`admin`", ADMIN),
         ] {

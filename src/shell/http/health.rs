@@ -41,14 +41,13 @@ pub(super) async fn health(State(app): State<App>) -> Response {
     let snapshot = app.statuses.snapshot();
     let read = app.decider.read(|engine| (engine.alert_counts(), engine.deliveries().count()));
     let counts = tokio::time::timeout(ENGINE_PATIENCE, read).await.ok().and_then(Result::ok);
-    let engine_works = counts.is_some();
+    let works = counts.is_some() && app.vitals.ailment(ENGINE_PATIENCE).await.is_none();
     let ((pending, firing), undelivered) = counts.unwrap_or_default();
     let windows = app.windows.clone();
     let stats =
         tokio::task::spawn_blocking(move || windows.read(|database| database.stats())).await.unwrap_or_default();
     let failing: Vec<&String> =
         snapshot.receivers.iter().filter(|(_, status)| status.ok == Some(false)).map(|(name, _)| name).collect();
-    let works = engine_works && snapshot.store.ok != Some(false) && snapshot.journal.ok != Some(false);
     let status = match (works, failing.is_empty()) {
         (false, _) => "unhealthy",
         (true, false) => "degraded",

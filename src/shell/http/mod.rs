@@ -5,6 +5,7 @@ mod actor;
 mod audit;
 mod door;
 mod health;
+mod heartbeats;
 mod history;
 mod oncall;
 mod openapi;
@@ -36,7 +37,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::clock::Clock;
 use super::ingest::{BodyLimits, Intake, Scraper, push_routes, targets_json};
-use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Windows};
+use super::service::{Decider, Dispatch, Evaluator, ReloadError, Reloader, Statuses, Vitals, Windows};
 use super::telemetry::{Ids, Metrics};
 use crate::model::Timestamp;
 
@@ -64,6 +65,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The health of what is outside.
     pub statuses: Arc<Statuses>,
+    /// Whether all of it works.
+    pub vitals: Vitals,
     /// Gives out ids.
     pub ids: Ids,
     /// The time.
@@ -95,6 +98,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/history", get(history::history))
         .route("/api/v1/oncall", get(oncall::oncall))
+        .merge(heartbeats::routes())
         .route("/api/v1/oncall/shifts", get(oncall::shifts))
         .route("/api/v1/oncall/users", get(oncall::users))
         .route("/api/v1/oncall/users/{file}", get(oncall::user_calendar))
@@ -116,6 +120,7 @@ pub fn router(app: App, intake: Intake, ids: Ids, limits: BodyLimits, door: Door
 async fn index() -> impl IntoResponse {
     let text = format!(
         "Watchbell {}\n\nGET  /health  /health/live  /health/ready  /health/dependencies  /metrics  /version\n\
+         GET  /api/v1/heartbeats  GET, POST /api/v1/heartbeat/NAME  /api/v1/heartbeat/NAME/fail\n\
          GET  /api/v1/alerts  /api/v1/rules  /api/v1/targets  /api/v1/history\n\
          GET  /api/v1/oncall  /api/v1/oncall/shifts  /api/v1/oncall/users  /api/v1/oncall/SCHEDULE.ics  /api/v1/oncall/users/USER.ics\n\
          GET, POST /api/v1/overrides  DELETE /api/v1/overrides/ID\n\

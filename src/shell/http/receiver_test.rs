@@ -73,7 +73,7 @@ pub(super) async fn test(State(app): State<App>, author: Author, Path(name): Pat
     Json(json!({ "status": "success", "data": data })).into_response()
 }
 
-fn refused(status: StatusCode, error: &str) -> Response {
+pub(super) fn refused(status: StatusCode, error: &str) -> Response {
     let kind = match status {
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",

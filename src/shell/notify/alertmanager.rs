@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::http::{Post, json};
 use super::{Attempt, limit};
-use crate::deliver::{AlertmanagerConfig, Notification, Outcome};
+use crate::deliver::{AlertmanagerConfig, IncidentNoteKind, Notification, Outcome};
 use crate::model::{Alert, AlertStatus, Labels, Timestamp};
 use crate::shell::secret::Hidden;
 
@@ -25,7 +25,7 @@ pub(super) struct PostedAlert<'a> {
     generator_url: &'a str,
 }
 
-/// The alerts; those that fire end `expire_after` from `now` unless they are sent again.
+/// The alerts, of an incident that is over those that are over too: Alertmanager knows alerts, and nothing of who answers. Those that fire end `expire_after` from `now` unless they are sent again.
 pub(super) fn render<'a>(
     config: &AlertmanagerConfig,
     notification: &'a Notification,
@@ -42,7 +42,12 @@ pub(super) fn render<'a>(
         // One that is no address would be refused, and the alerts beside it.
         generator_url: Some(&*alert.generator_url).filter(|url| Url::parse(url).is_ok()).unwrap_or_default(),
     };
-    notification.alerts.iter().map(posted).collect()
+    let tells = |alert: &&Alert| match notification.incident.as_ref().map(|incident| incident.kind) {
+        None | Some(IncidentNoteKind::Page) => true,
+        Some(IncidentNoteKind::Closed) => alert.status(notification.decided_at) == AlertStatus::Resolved,
+        Some(IncidentNoteKind::Answered | IncidentNoteKind::Reminder) => false,
+    };
+    notification.alerts.iter().filter(tells).map(posted).collect()
 }
 
 pub(super) async fn send(config: &AlertmanagerConfig, attempt: &Attempt<'_>) -> Outcome {

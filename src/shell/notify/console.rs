@@ -8,7 +8,7 @@ use super::Attempt;
 use super::text::{cut, one_line};
 use crate::deliver::Outcome;
 use crate::model::{ALERT_NAME, AlertStatus, Labels, Timestamp, format_duration};
-use crate::template::{AlertData, NotificationData};
+use crate::template::{AlertData, IncidentData, NotificationData};
 
 /// The greatest number of alerts that a block shows.
 const ALERTS_SHOWN_MAX: usize = 20;
@@ -24,13 +24,13 @@ const SUMMARY_ANNOTATIONS: [&str; 3] = ["summary", "message", "description"];
 
 /// The block, with a line break at its end; `colour` adds escape sequences for terminals.
 pub(super) fn render(data: &NotificationData, colour: bool) -> String {
-    let mut block = String::new();
-    let time = clock_text(data.now);
-    let status = status_text(data.status, colour);
-    let title = cut(&one_line(&title(data)), ANNOTATION_LENGTH_MAX);
-    let count = counts(data);
-    let receiver = one_line(&data.receiver);
-    let _ = writeln!(block, "{time}  {status}  {title}  ({count}; to {receiver}: {})", one_line(&data.reason));
+    let mut block = match &data.incident {
+        Some(incident) => incident_lines(incident, data, colour),
+        None => headline(data, colour),
+    };
+    if data.incident.as_ref().is_some_and(|incident| matches!(incident.kind, "answered" | "reminder")) {
+        return block;
+    }
     let rows: Vec<Row<'_>> = data.alerts.iter().take(ALERTS_SHOWN_MAX).map(|alert| Row::of(alert, data.now)).collect();
     let name_width = width(rows.iter().map(|row| &row.name));
     let labels_width = width(rows.iter().map(|row| &row.labels));
@@ -46,6 +46,52 @@ pub(super) fn render(data: &NotificationData, colour: bool) -> String {
         let _ = writeln!(block, "    and {} more", data.alerts.len() - rows.len());
     }
     block
+}
+
+fn headline(data: &NotificationData, colour: bool) -> String {
+    let time = clock_text(data.now);
+    let status = status_text(data.status, colour);
+    let title = cut(&one_line(&title(data)), ANNOTATION_LENGTH_MAX);
+    let receiver = one_line(&data.receiver);
+    format!("{time}  {status}  {title}  ({}; to {receiver}: {})\n", counts(data), one_line(&data.reason))
+}
+
+/// What is said of the incident: at a glance, then the rest.
+fn incident_lines(incident: &IncidentData, data: &NotificationData, colour: bool) -> String {
+    let short = |text: &str| cut(&one_line(text), ANNOTATION_LENGTH_MAX);
+    let (word, code) = match incident.kind {
+        "page" => (format!("PAGE {}", short(&incident.severity)), "1;31"),
+        "answered" => ("ACK".to_owned(), "34"),
+        "reminder" => ("REMINDER".to_owned(), "33"),
+        _ => ("RESOLVED".to_owned(), "32"),
+    };
+    let whom = if incident.user.is_empty() { &data.receiver } else { &incident.user };
+    let answer_by = incident.answer_by.map(|at| format!("; answer by {}", clock_text(at))).unwrap_or_default();
+    let mut lines = format!(
+        "{}  {}  incident {}: {}  (to {}: {}{answer_by})\n",
+        clock_text(data.now),
+        coloured(&format!("{word:8}"), code, colour),
+        incident.number,
+        short(&incident.title),
+        one_line(whom),
+        short(&incident.text),
+    );
+    let answers = &incident.links.answers;
+    let link = |link: &Option<String>| link.clone().unwrap_or_default();
+    let mut rest = vec![("priority", incident.priority.clone())];
+    rest.extend(incident.symptoms.iter().map(|symptom| ("symptom", symptom.clone())));
+    rest.extend([
+        ("acknowledge", link(&answers.ack)),
+        ("resolve", link(&answers.resolve)),
+        ("snooze", link(&answers.snooze)),
+        ("escalate", link(&answers.escalate)),
+        ("show", incident.links.show.clone()),
+    ]);
+    for (name, value) in rest.iter().filter(|(_, value)| !value.is_empty()) {
+        // Links may be longer than texts for people.
+        let _ = writeln!(lines, "    {name}: {}", one_line(value));
+    }
+    lines
 }
 
 struct Row<'a> {
@@ -105,10 +151,15 @@ fn status_text(status: AlertStatus, colour: bool) -> String {
         AlertStatus::Firing => ("FIRING  ", "1;31"),
         AlertStatus::Resolved => ("RESOLVED", "32"),
     };
+    coloured(text, code, colour)
+}
+
+fn coloured(text: &str, code: &str, colour: bool) -> String {
     if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-fn clock_text(at: Timestamp) -> String {
+/// The time, to the second, for people.
+pub(super) fn clock_text(at: Timestamp) -> String {
     let seconds = Timestamp::from_seconds(at.millis().div_euclid(1000));
     seconds.to_string().replace('T', " ")
 }

@@ -8,7 +8,6 @@ use super::refusal::unless_page;
 use super::text::{Texts, cut};
 use super::{Attempt, limit};
 use crate::deliver::{DiscordConfig, Outcome};
-use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
 /// The greatest lengths, in characters.
@@ -16,10 +15,6 @@ const TITLE_LENGTH_MAX: usize = 256;
 const DESCRIPTION_LENGTH_MAX: usize = 4096;
 const CONTENT_LENGTH_MAX: usize = 2000;
 const USERNAME_LENGTH_MAX: usize = 80;
-
-/// The colours of the bar beside the embed.
-const RED: u32 = 0xb3_26_1e;
-const GREEN: u32 = 0x1b_6e_3c;
 
 /// A message with one embed.
 #[derive(Serialize)]
@@ -48,10 +43,7 @@ pub(super) fn render(config: &DiscordConfig, texts: &Texts<'_>) -> DiscordMessag
         embeds: [Embed {
             title: cut(&texts.filled("title", &config.title), TITLE_LENGTH_MAX),
             description: cut(&texts.text("message", &config.message), DESCRIPTION_LENGTH_MAX),
-            color: match texts.data().status {
-                AlertStatus::Firing => RED,
-                AlertStatus::Resolved => GREEN,
-            },
+            color: texts.color(),
         }],
     }
 }

@@ -70,6 +70,17 @@ pub(super) fn render(
         ("WATCHBELL_GROUP_KEY".to_owned(), notification.group_key.clone()),
         ("WATCHBELL_IDEMPOTENCY_KEY".to_owned(), idempotency_key.to_owned()),
     ];
+    if let Some(incident) = &data.incident {
+        let told = [
+            ("NUMBER", incident.number.to_string()),
+            ("KIND", incident.kind.to_owned()),
+            ("SEVERITY", incident.severity.clone()),
+            ("TITLE", incident.title.clone()),
+            ("TEXT", incident.text.clone()),
+            ("USER", incident.user.clone()),
+        ];
+        env.extend(told.map(|(name, value)| (format!("WATCHBELL_INCIDENT_{name}"), value)));
+    }
     for (name, value) in &config.env {
         env.push((name.clone(), texts.secret("env", value)?));
     }

@@ -19,7 +19,7 @@ pub(super) fn render(
     notification: &Notification,
     data: &NotificationData,
 ) -> WebhookPayload {
-    let of = |alerts: usize| webhook::payload(alerts, VERSION, notification, data);
+    let of = |alerts: usize| webhook::payload(alerts, VERSION, notification, data).without_incident();
     let mut payload = of(config.max_alerts);
     // The greatest number that fits lies in `fits..too_many`.
     let (mut fits, mut too_many): (usize, usize) = (1, payload.alerts());

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::http::Post;
 use super::text::{RenderError, Texts, cut, one_line};
 use super::{Attempt, limit};
-use crate::deliver::{JiraApi, JiraConfig, Notification, Outcome};
+use crate::deliver::{IncidentNoteKind, JiraApi, JiraConfig, Notification, Outcome};
 use crate::model::AlertStatus;
 use crate::shell::secret::Hidden;
 
@@ -222,7 +222,9 @@ pub(super) async fn send(config: &JiraConfig, attempt: &Attempt<'_>) -> Result<O
     let is_firing = texts.data().status == AlertStatus::Firing;
     let mut jira = Jira { config, attempt, hidden: Hidden::default() };
     let found = jira.find(&texts.exact("project", &config.project)?, is_firing).await?;
-    if found.is_none() && !is_firing {
+    let kind = attempt.notification.incident.as_ref().map(|incident| incident.kind);
+    let begins = is_firing && !matches!(kind, Some(IncidentNoteKind::Answered | IncidentNoteKind::Reminder));
+    if found.is_none() && !begins {
         return Ok(Outcome::Delivered);
     }
     let body = super::http::json(&render(config, attempt.notification, &texts, found.is_none())?)?;

@@ -85,9 +85,10 @@ pub(super) fn render(
     Ok(Mail { envelope, bytes: message.formatted() })
 }
 
-/// The id of a mail that never was, which all mails of a conversation answer to.
+/// The id of a mail that never was, which all mails of a conversation answer to. Those about an incident are always one.
 fn thread_root(threading: MailThreading, notification: &Notification) -> Option<String> {
     let day = match threading {
+        _ if notification.incident.is_some() => String::new(),
         MailThreading::Off => return None,
         MailThreading::Group => String::new(),
         MailThreading::GroupAndDay => notification.decided_at.to_string().chars().take("2006-01-02".len()).collect(),

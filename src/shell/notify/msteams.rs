@@ -8,7 +8,6 @@ use super::refusal::{refused, unless_page};
 use super::text::{Texts, cut, cut_bytes};
 use super::{Attempt, limit};
 use crate::deliver::{MsteamsConfig, Outcome};
-use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
 /// The greatest size of a message, in bytes.
@@ -31,7 +30,7 @@ pub(super) struct MessageCard {
     summary: String,
     text: String,
     #[serde(rename = "themeColor")]
-    theme_color: &'static str,
+    theme_color: String,
 }
 
 pub(super) fn render(config: &MsteamsConfig, texts: &Texts<'_>) -> MessageCard {
@@ -42,10 +41,7 @@ pub(super) fn render(config: &MsteamsConfig, texts: &Texts<'_>) -> MessageCard {
         // Teams refuses cards that have neither summary nor text.
         summary: cut(&texts.filled("summary", &config.summary), TITLE_LENGTH_MAX),
         text: texts.text("text", &config.text),
-        theme_color: match texts.data().status {
-            AlertStatus::Firing => "B3261E",
-            AlertStatus::Resolved => "1B6E3C",
-        },
+        theme_color: format!("{:06X}", texts.color()),
     };
     let excess = excess(&card);
     card.text = shortened(&card.text, excess);

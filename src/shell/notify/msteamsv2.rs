@@ -58,9 +58,12 @@ struct Layout {
 }
 
 pub(super) fn render(config: &Msteamsv2Config, texts: &Texts<'_>) -> WorkflowMessage {
-    let color = match texts.data().status {
-        AlertStatus::Firing => "Attention",
-        AlertStatus::Resolved => "Good",
+    let incident = texts.data().incident.as_ref().map(|incident| (incident.kind, incident.severity.as_str()));
+    let color = match (texts.data().status, incident) {
+        (AlertStatus::Resolved, _) => "Good",
+        (AlertStatus::Firing, Some(("answered", _))) => "Accent",
+        (AlertStatus::Firing, Some((_, "P3" | "P4"))) => "Warning",
+        (AlertStatus::Firing, _) => "Attention",
     };
     let title = TextBlock {
         kind: "TextBlock",

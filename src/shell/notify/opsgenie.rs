@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::http::{Post, json};
 use super::text::{RenderError, Texts, cut, pretty};
 use super::{Attempt, limit};
-use crate::deliver::{Notification, OpsgenieConfig, Outcome};
+use crate::deliver::{IncidentNoteKind, Notification, OpsgenieConfig, Outcome};
 use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
@@ -43,9 +43,18 @@ pub(super) struct Request {
 #[serde(untagged)]
 enum Body {
     Create(Box<Alert>),
-    Close { source: String },
-    Message { message: String },
-    Description { description: String },
+    /// Closes or acknowledges it, or adds to it.
+    Act {
+        source: String,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
+    Message {
+        message: String,
+    },
+    Description {
+        description: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -82,7 +91,8 @@ struct Responder {
     kind: String,
 }
 
-/// What is asked, in this order: an alert under the group's key is made, and brought up to date if that is wanted, or closed.
+/// What is asked, in this order: an alert under the group's key is made, and brought up to date if that is wanted, or
+/// acknowledged, or closed.
 pub(super) fn render(
     config: &OpsgenieConfig,
     notification: &Notification,
@@ -93,9 +103,17 @@ pub(super) fn render(
         let path = format!("v2/alerts/{alias}/{what}?identifierType=alias");
         Request { method, path, body }
     };
-    if texts.data().status == AlertStatus::Resolved {
+    let kind = notification.incident.as_ref().map(|incident| incident.kind);
+    let act = match (kind, texts.data().status) {
+        (Some(IncidentNoteKind::Answered), _) => Some("acknowledge"),
+        (Some(IncidentNoteKind::Reminder), _) => Some("notes"),
+        (_, AlertStatus::Resolved) => Some("close"),
+        _ => None,
+    };
+    if let Some(act) = act {
         let source = cut(&texts.text("source", &config.source), SOURCE_LENGTH_MAX);
-        return Ok(vec![request(Method::POST, "close", Body::Close { source })]);
+        let note = notification.incident.as_ref().map(|incident| cut(&incident.text, NOTE_LENGTH_MAX));
+        return Ok(vec![request(Method::POST, act, Body::Act { source, note: note.unwrap_or_default() })]);
     }
     let alert = alert(config, notification, texts)?;
     let (message, description) = (alert.message.clone(), alert.description.clone());

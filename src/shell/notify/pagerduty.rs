@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::http::{Post, json};
 use super::text::{RenderError, Texts, cut};
 use super::{Attempt, limit, pagerduty_generic};
-use crate::deliver::{Notification, Outcome, PagerdutyConfig, PagerdutyKey};
+use crate::deliver::{IncidentNoteKind, Notification, Outcome, PagerdutyConfig, PagerdutyKey};
 use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
@@ -22,6 +22,9 @@ pub(super) const KEY_ROOM: usize = 1024;
 
 /// What stands for details that did not fit.
 pub(super) const DETAILS_DROPPED: &str = "Custom details were dropped: the event was larger than 512 kB.";
+
+/// The template that yields the severity of an incident.
+const SEVERITY: &str = r#"{{ template "pagerduty.default.severity" . }}"#;
 
 /// An event without its routing key.
 #[derive(Clone, Debug, Serialize)]
@@ -74,7 +77,7 @@ struct Keyed<'a> {
     event: &'a PagerdutyEvent,
 }
 
-/// The event: `trigger` while an alert fires, else `resolve`, under the group's key.
+/// The event under the group's key.
 pub(super) fn render(
     config: &PagerdutyConfig,
     notification: &Notification,
@@ -82,10 +85,7 @@ pub(super) fn render(
 ) -> Result<PagerdutyEvent, RenderError> {
     let client = texts.text("client", &config.client);
     let mut event = PagerdutyEvent {
-        event_action: match texts.data().status {
-            AlertStatus::Firing => "trigger",
-            AlertStatus::Resolved => "resolve",
-        },
+        event_action: action(notification),
         dedup_key: notification.dedup_key(),
         payload: payload(config, notification, texts, &client)?,
         client,
@@ -103,6 +103,16 @@ pub(super) fn render(
     Ok(event)
 }
 
+/// What the event does: `trigger` while an alert fires, else `resolve`; `acknowledge` when somebody has answered an incident.
+pub(super) fn action(notification: &Notification) -> &'static str {
+    let kind = notification.incident.as_ref().map(|incident| incident.kind);
+    match (kind, notification.status()) {
+        (Some(IncidentNoteKind::Answered), _) => "acknowledge",
+        (_, AlertStatus::Firing) => "trigger",
+        (_, AlertStatus::Resolved) => "resolve",
+    }
+}
+
 fn payload(
     config: &PagerdutyConfig,
     notification: &Notification,
@@ -114,7 +124,7 @@ fn payload(
     Ok(Payload {
         summary: cut(first_filled([summary.as_str(), &notification.group_key]), SUMMARY_LENGTH_MAX),
         source: first_filled([source.as_str(), client]).to_owned(),
-        severity: severity(&texts.text("severity", &config.severity)),
+        severity: severity(config, texts),
         component: texts.text("component", &config.component),
         group: texts.text("group", &config.group),
         class: texts.text("class", &config.class),
@@ -122,9 +132,22 @@ fn payload(
     })
 }
 
-/// The details by name.
+/// The details by name; an incident adds its own.
 pub(super) fn details(config: &PagerdutyConfig, texts: &Texts<'_>) -> BTreeMap<String, String> {
-    config.details.iter().map(|(name, template)| (name.clone(), texts.text("details", template))).collect()
+    let mut details: BTreeMap<String, String> =
+        config.details.iter().map(|(name, template)| (name.clone(), texts.text("details", template))).collect();
+    let Some(incident) = &texts.data().incident else { return details };
+    for (name, value) in [
+        ("incident", incident.number.to_string()),
+        ("why", incident.text.clone()),
+        ("priority", incident.priority.clone()),
+        ("symptoms", incident.symptoms.join("\n")),
+    ] {
+        if !value.is_empty() {
+            details.entry(name.to_owned()).or_insert(value);
+        }
+    }
+    details
 }
 
 /// PagerDuty refuses events without summary or source: better a dull text than no page.
@@ -132,12 +155,13 @@ pub(super) fn first_filled<'a>(texts: impl IntoIterator<Item = &'a str>) -> &'a 
     texts.into_iter().find(|text| !text.trim().is_empty()).unwrap_or("Watchbell")
 }
 
-/// The severity by that name; `error` for a name that PagerDuty does not know and would refuse.
-fn severity(name: &str) -> &'static str {
-    ["critical", "error", "warning", "info"]
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(name.trim()))
-        .unwrap_or("error")
+/// The severity that the template names; that of the incident, else `error`, for a name that PagerDuty does not know and would refuse.
+fn severity(config: &PagerdutyConfig, texts: &Texts<'_>) -> &'static str {
+    let known = |template: &str| {
+        let name = texts.text("severity", template);
+        ["critical", "error", "warning", "info"].into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()))
+    };
+    known(&config.severity).or_else(|| known(SEVERITY)).unwrap_or("error")
 }
 
 fn links(config: &PagerdutyConfig, texts: &Texts<'_>) -> Result<Vec<Link>, RenderError> {

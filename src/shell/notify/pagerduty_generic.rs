@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::http::Answer;
-use super::pagerduty::{DETAILS_DROPPED, EVENT_SIZE_MAX, KEY_ROOM, SUMMARY_LENGTH_MAX, details, first_filled};
+use super::pagerduty::{DETAILS_DROPPED, EVENT_SIZE_MAX, KEY_ROOM, SUMMARY_LENGTH_MAX, action, details, first_filled};
 use super::text::{Texts, cut};
 use crate::deliver::{Notification, Outcome, PagerdutyConfig};
-use crate::model::AlertStatus;
 use crate::shell::secret::Hidden;
 
 /// An event without its service key.
@@ -33,19 +32,18 @@ pub(super) struct Keyed<'a> {
     pub(super) event: &'a GenericEvent,
 }
 
-/// The event: `trigger` while an alert fires, else `resolve`, under the group's key.
+/// The event under the group's key.
 pub(super) fn render(config: &PagerdutyConfig, notification: &Notification, texts: &Texts<'_>) -> GenericEvent {
     let description = texts.text("description", &config.description);
     let mut event = GenericEvent {
-        event_type: "resolve",
+        event_type: action(notification),
         incident_key: notification.dedup_key(),
         description: cut(first_filled([description.as_str(), &notification.group_key]), SUMMARY_LENGTH_MAX),
         client: String::new(),
         client_url: String::new(),
         details: details(config, texts),
     };
-    if texts.data().status == AlertStatus::Firing {
-        event.event_type = "trigger";
+    if event.event_type == "trigger" {
         event.client = texts.text("client", &config.client);
         event.client_url = texts.text("client_url", &config.client_url);
     }

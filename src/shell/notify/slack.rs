@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::warn;
 
+use super::console::clock_text;
 use super::http::{Answer, Post, json};
 use super::slack_answer::{refuses_blocks, verdict};
 use super::text::{RenderError, Texts, cut};
@@ -170,7 +171,10 @@ fn attachment(config: &SlackConfig, texts: &Texts<'_>, mut left: usize) -> Attac
         text: body,
         fallback,
         callback_id: texts.text("callback_id", &config.callback_id),
-        fields: fields(&config.fields, config.short_fields, texts, &mut left),
+        fields: incident_fields(texts, &mut left)
+            .into_iter()
+            .chain(fields(&config.fields, config.short_fields, texts, &mut left))
+            .collect(),
         actions: config.actions.iter().map(|action| button(action, texts)).collect(),
         image_url: texts.text("image_url", &config.image_url),
         thumb_url: texts.text("thumb_url", &config.thumb_url),
@@ -200,6 +204,24 @@ pub(super) fn fields(given: &[SlackField], short: bool, texts: &Texts<'_>, left:
         });
     }
     fields
+}
+
+/// What is to be seen of an incident at a glance.
+fn incident_fields(texts: &Texts<'_>, left: &mut usize) -> Vec<Field> {
+    let Some(incident) = &texts.data().incident else { return Vec::new() };
+    let rows = [
+        ("Severity", incident.severity.clone(), true),
+        ("Answer by", incident.answer_by.map(clock_text).unwrap_or_default(), true),
+        ("Opened", clock_text(incident.opened_at), true),
+        ("Priority", incident.priority.clone(), false),
+        ("Symptoms", incident.symptoms.join("\n"), false),
+    ];
+    let row = |(title, value, short): (&str, String, bool)| Field {
+        title: spend(title, left),
+        value: spend(&value, left),
+        short,
+    };
+    rows.into_iter().filter(|(_, value, _)| !value.is_empty()).map(row).collect()
 }
 
 fn button(action: &SlackAction, texts: &Texts<'_>) -> Action {

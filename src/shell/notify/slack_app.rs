@@ -7,7 +7,7 @@ use super::http::{Answer, Post, json};
 use super::slack::SlackMessage;
 use super::slack_answer::{is_gone, posted, verdict};
 use super::{Attempt, limit};
-use crate::deliver::{HttpConfig, Outcome, Secret, SlackConfig};
+use crate::deliver::{HttpConfig, IncidentNoteKind, Outcome, Secret, SlackConfig};
 use crate::shell::secret::Hidden;
 
 /// Which message stands for a group.
@@ -44,6 +44,10 @@ struct App<'a> {
 }
 
 impl App<'_> {
+    fn is_of_incident(&self) -> bool {
+        self.attempt.notification.incident.is_some()
+    }
+
     async fn call(&mut self, url: &str, message: &SlackMessage) -> Result<(Answer, Outcome), Outcome> {
         let post = Post::json(url, &self.http, limit(self.config.timeout), json(message)?);
         let answer = self.attempt.http.post(post, self.hidden, self.attempt.now).await?;
@@ -59,7 +63,8 @@ impl App<'_> {
         known: &Reference,
     ) -> Result<Option<(Answer, Outcome)>, Outcome> {
         let mut last = None;
-        let update = self.config.update_message.then(|| update_url(self.url));
+        let is_changed = self.config.update_message || self.is_of_incident() && !self.config.thread_replies;
+        let update = is_changed.then(|| update_url(self.url));
         let changed = update.map(|url| (url, message.replacing(&known.channel, &known.ts)));
         let answered = self.config.thread_replies.then(|| message.answering(&known.channel, &known.ts));
         let calls = changed.into_iter().chain(answered.map(|message| (self.url.to_owned(), message)));
@@ -89,14 +94,21 @@ pub(super) async fn tell(
     let authorization = Some(("Bearer".to_owned(), token.clone()));
     let http = HttpConfig { authorization, ..config.http.without_authorization() };
     let mut app = App { url, http, config, attempt, hidden };
-    let known = attempt.reference.and_then(Reference::read).filter(|known| known.to == message.channel());
+    let kind = attempt.notification.incident.as_ref().map(|incident| incident.kind);
+    // Whoever is to do something hears nothing of a message that changes.
+    let is_call = matches!(kind, Some(IncidentNoteKind::Page | IncidentNoteKind::Reminder));
+    let known = attempt.reference.and_then(Reference::read).filter(|known| known.to == message.channel() && !is_call);
     if let Some(known) = known
         && let Some(told) = app.follow_up(message, &known).await?
     {
         return Ok(told);
     }
     let (answer, outcome) = app.call(url, message).await?;
-    let is_kept = config.update_message || config.thread_replies;
+    // The page is what shows later who has answered.
+    let is_kept = match kind {
+        Some(kind) => kind == IncidentNoteKind::Page,
+        None => config.update_message || config.thread_replies,
+    };
     let reference = posted(&answer).filter(|_| is_kept && outcome == Outcome::Delivered);
     let outcome = reference
         .map_or(outcome, |(channel, ts)| Reference { to: message.channel().to_owned(), channel, ts }.outcome());

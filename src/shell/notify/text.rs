@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tracing::warn;
 
-use crate::model::ALERT_NAME;
+use crate::model::{ALERT_NAME, AlertStatus};
 use crate::template::{NotificationData, NotificationTemplates, TemplateError};
 
 /// What keeps an integration from being rendered.
@@ -47,6 +47,9 @@ const NAMES_IN_PLACE_MAX: usize = 10;
 
 /// The template that stands for a text that comes out empty.
 const SUBJECT: &str = r#"{{ template "__subject" . }}"#;
+
+/// The template of the colour.
+const COLOR: &str = r#"{{ template "__color" . }}"#;
 
 /// The templates together with what they see.
 pub(super) struct Texts<'a> {
@@ -105,6 +108,16 @@ impl<'a> Texts<'a> {
     /// As [`Texts::exact`] for a secret: errors do not quote it.
     pub(super) fn secret(&self, field: &'static str, text: &str) -> Result<String, RenderError> {
         self.exact(field, text).map_err(|_| RenderError::SecretTemplate { field })
+    }
+
+    /// The colour that goes with it, `0xrrggbb`: what `__color` yields, else red or green by the status.
+    pub(super) fn color(&self) -> u32 {
+        let rendered = self.exact("color", COLOR).ok();
+        let digits = rendered.as_deref().and_then(|text| text.trim().strip_prefix('#')).filter(|hex| hex.len() == 6);
+        digits.and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or(match self.data.status {
+            AlertStatus::Firing => 0xb3_26_1e,
+            AlertStatus::Resolved => 0x1b_6e_3c,
+        })
     }
 
     fn in_place_of(&self, error: &RenderError) -> String {

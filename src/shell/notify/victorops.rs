@@ -8,7 +8,7 @@ use reqwest::Url;
 use super::http::{Post, json};
 use super::text::{Texts, cut};
 use super::{Attempt, limit};
-use crate::deliver::{Notification, Outcome, VictoropsConfig};
+use crate::deliver::{IncidentNoteKind, Notification, Outcome, VictoropsConfig};
 use crate::model::AlertStatus;
 use crate::shell::secret::{Hidden, reveal};
 
@@ -21,9 +21,13 @@ pub(super) fn render(
     notification: &Notification,
     texts: &Texts<'_>,
 ) -> BTreeMap<String, String> {
-    let message_type = match texts.data().status {
-        AlertStatus::Firing => message_type(&texts.text("message_type", &config.message_type)),
-        AlertStatus::Resolved => "RECOVERY",
+    let kind = notification.incident.as_ref().map(|incident| incident.kind);
+    let message_type = match (kind, texts.data().status) {
+        (Some(IncidentNoteKind::Answered), _) => "ACKNOWLEDGEMENT",
+        // Beside the incident, without a change of its state.
+        (Some(IncidentNoteKind::Reminder), _) => "INFO",
+        (_, AlertStatus::Firing) => message_type(&texts.text("message_type", &config.message_type)),
+        (_, AlertStatus::Resolved) => "RECOVERY",
     };
     let custom = config.custom_fields.iter();
     let mut message: BTreeMap<String, String> =

@@ -10,7 +10,7 @@ use super::{Attempt, limit};
 use crate::deliver::{Notification, Outcome, WebhookConfig};
 use crate::model::{AlertStatus, Labels};
 use crate::shell::secret::{Hidden, reveal};
-use crate::template::{AlertData, NotificationData};
+use crate::template::{AlertData, IncidentData, NotificationData};
 
 /// The payload; its fields stand in the order in which Alertmanager writes them.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +27,8 @@ pub struct WebhookPayload {
     version: &'static str,
     group_key: String,
     truncated_alerts: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<Box<IncidentData>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -114,6 +116,7 @@ pub(super) fn payload(
         version,
         group_key: notification.group_key.clone(),
         truncated_alerts: data.alerts.len() - shown + notification.truncated,
+        incident: data.incident.clone(),
     }
 }
 
@@ -121,6 +124,11 @@ impl WebhookPayload {
     /// How many alerts it has.
     pub(super) fn alerts(&self) -> usize {
         self.alerts.len()
+    }
+
+    /// The payload as Alertmanager knows it.
+    pub(super) fn without_incident(self) -> Self {
+        WebhookPayload { incident: None, ..self }
     }
 
     /// Leaves out every annotation.

@@ -1,6 +1,8 @@
 //! The thread that owns the engine: takes in what happened, makes the decisions durable, then lets them act.
 
+mod heartbeats;
 mod overrides;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +17,8 @@ use super::status::Statuses;
 use crate::config::HistoryLimits;
 use crate::deliver::Delivery;
 use crate::engine::{
-    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, Input, OverrideRefusal, Record, RecordKind,
-    RuleView,
+    Audit, Effect, Engine, Event, EventKind, ExternalAlert, ExternalError, HeartbeatSignal, Input, OverrideRefusal,
+    Record, RecordKind, RuleView, UnknownHeartbeat,
 };
 use crate::escalate::{Answer, AnswerError};
 use crate::model::{Timestamp, TraceId};
@@ -24,7 +26,7 @@ use crate::route::{SilenceDraft, SilenceError};
 use crate::rule::{Change, RuleId};
 use crate::shell::clock::{Clock, Started};
 use crate::shell::history::{self, History};
-use crate::shell::storage::{Contents, Opened, Store, StoreError, write_snapshot};
+use crate::shell::storage::{Opened, Store, StoreError};
 use crate::shell::telemetry::Metrics;
 pub(in crate::shell) use overrides::OverrideChanges;
 
@@ -60,6 +62,7 @@ enum Message {
     ExpireSilence(String, Audit, Reply<Result<(), SilenceError>>),
     Answer(Box<Answer>, Audit, Reply<Result<(), AnswerError>>),
     Audit(Audit),
+    Heartbeat(String, HeartbeatSignal, String, Reply<Result<(), UnknownHeartbeat>>),
     Alerts(Vec<ExternalAlert>, Reply<Vec<ExternalError>>),
     Stop,
 }
@@ -389,15 +392,21 @@ impl Loop {
             Message::Alerts(alerts, answer) => {
                 let refused = self.engine.refusals(now, &alerts);
                 self.engine.handle(now, Input::ExternalAlerts(alerts), &mut self.pending);
-                match self.pending.is_empty() && self.answers.is_empty() {
-                    // Nothing new, and everything old is durable.
-                    true => drop(answer.send(refused)),
-                    false => self.answers.push(Box::new(move || drop(answer.send(refused)))),
-                }
+                self.answer(answer, refused);
             }
+            Message::Heartbeat(name, signal, message, reply) => self.heartbeat(now, name, signal, message, reply),
             Message::Stop => return false,
         }
         true
+    }
+
+    /// Answers once everything is durable that was decided.
+    fn answer<T: Send + 'static>(&mut self, answer: Reply<T>, outcome: T) {
+        match self.pending.is_empty() && self.answers.is_empty() {
+            // Nothing new, and everything old is durable.
+            true => drop(answer.send(outcome)),
+            false => self.answers.push(Box::new(move || drop(answer.send(outcome)))),
+        }
     }
 
     /// A change becomes durable with the note of who made it.
@@ -439,80 +448,8 @@ impl Loop {
         let (pending, firing) = self.engine.alert_counts();
         self.surround.metrics.set_alerts(pending, firing);
         self.surround.metrics.set_outbox(self.engine.deliveries().count());
+        self.surround.metrics.set_heartbeats_missing(self.engine.heartbeats_missing());
         true
-    }
-
-    /// Writes a snapshot, unless nothing was written since the last one.
-    fn snapshot(&mut self) {
-        let now = self.surround.clock.now();
-        self.snapshot_at = now + SNAPSHOT_INTERVAL;
-        let Some(store) = &self.surround.store else { return };
-        let sequence = store.sequence();
-        if self.snapshot_of == Some(sequence) {
-            return;
-        }
-        let written = store
-            .load()
-            .and_then(|records| write_snapshot(&self.surround.snapshots, now, &Contents { sequence, records }));
-        match written {
-            Ok(path) => {
-                self.snapshot_of = Some(sequence);
-                debug!(path = %path.display(), "snapshot written");
-            }
-            Err(error) => warn!(%error, "no snapshot of the store can be written"),
-        }
-    }
-
-    /// Writes `records`, again and again until it succeeds: nothing may act on a decision that could be lost.
-    ///
-    /// Returns whether the engine may go on.
-    fn persist(&mut self, records: &[Record]) -> bool {
-        if records.is_empty() {
-            return true;
-        }
-        let Surround { store, reopen, clock, metrics, statuses, .. } = &mut self.surround;
-        loop {
-            let started = clock.start();
-            let written = match store.as_mut() {
-                Some(store) => store.apply(records).map(|()| store.size_bytes()),
-                None => match reopen(clock.now()) {
-                    Ok(Opened { store: opened, recovery: None, .. }) => {
-                        *store = Some(Box::new(opened));
-                        continue;
-                    }
-                    Ok(Opened { recovery: Some(_), .. }) => {
-                        // What is on disk now is older than what the engine holds: only a start brings them together.
-                        error!("the store was restored from a snapshot; the service ends, to start again from it");
-                        return false;
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            match written {
-                Ok(size) => {
-                    let took = clock.elapsed_since(started);
-                    metrics.store_flushed(took);
-                    metrics.set_store_size(size);
-                    statuses.store_worked(clock.now(), took);
-                    return true;
-                }
-                Err(StoreError::TooLarge { .. }) if records.len() == 1 => {
-                    let Record { kind, .. } = &records[0];
-                    error!(kind = kind.prefix(), "a record is too large to be kept; a restart will not know of it");
-                    return true;
-                }
-                Err(StoreError::TooLarge { .. }) => {
-                    return records.iter().all(|record| self.persist(std::slice::from_ref(record)));
-                }
-                Err(error) => {
-                    error!(%error, records = records.len(), "decisions cannot be written; nothing is sent until they are");
-                    statuses.store_failed(clock.now(), &error.to_string());
-                    // A store that failed takes no further writes; its lock is free once it is gone.
-                    *store = None;
-                    std::thread::sleep(STORE_RETRY);
-                }
-            }
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that evaluates groups when their time comes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
@@ -24,6 +24,10 @@ use crate::shell::telemetry::Metrics;
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// A group may take as long as its interval to evaluate, and in any case this long.
 const EVALUATION_TIME_MIN: Duration = Duration::from_secs(10);
+/// How many times as long as it may an evaluation takes that counts as stuck.
+const STUCK_AFTER: u32 = 2;
+/// A moment that does not come, in milliseconds.
+const NEVER: i64 = i64::MAX;
 
 /// Something for the evaluating thread.
 enum Message {
@@ -36,6 +40,7 @@ enum Message {
 pub struct Evaluator {
     queue: SyncSender<Message>,
     progress: Arc<RwLock<HashMap<(String, String), Progress>>>,
+    overdue_at: Arc<AtomicI64>,
 }
 
 /// How the last evaluation of a group went.
@@ -102,6 +107,11 @@ impl Evaluator {
         drop(self.queue.send(Message::Stop));
     }
 
+    /// Whether an evaluation has not ended though it was given up long ago.
+    pub fn is_stuck(&self, now: Timestamp) -> bool {
+        now > Timestamp::from_millis(self.overdue_at.load(Ordering::Relaxed))
+    }
+
     /// How the last evaluation of the group `name` in `file` went.
     pub fn progress(&self, file: &str, name: &str) -> Option<Progress> {
         let progress = self.progress.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -122,12 +132,13 @@ pub(super) fn start(
 ) -> std::io::Result<(Evaluator, JoinHandle<()>)> {
     let (queue, messages) = sync_channel(16);
     let progress = Arc::new(RwLock::new(HashMap::new()));
-    let evaluator = Evaluator { queue, progress: Arc::clone(&progress) };
+    let overdue_at = Arc::new(AtomicI64::new(NEVER));
+    let evaluator = Evaluator { queue, progress: Arc::clone(&progress), overdue_at: Arc::clone(&overdue_at) };
     let thread = std::thread::Builder::new().name("evaluate".to_owned()).spawn(move || {
         let _sentinel = sentinel;
         let now = surround.clock.now();
         let entries = groups.into_iter().map(|group| Entry::new(group, now)).collect();
-        Loop { entries, surroundings, surround, messages, progress }.run();
+        Loop { entries, surroundings, surround, messages, progress, overdue_at }.run();
     })?;
     Ok((evaluator, thread))
 }
@@ -151,6 +162,8 @@ struct Loop {
     surround: Surround,
     messages: Receiver<Message>,
     progress: Arc<RwLock<HashMap<(String, String), Progress>>>,
+    /// By when the evaluation under way must have ended.
+    overdue_at: Arc<AtomicI64>,
 }
 
 impl Loop {
@@ -213,10 +226,13 @@ impl Loop {
                 warn!(group = entry.run.group().name, missed, "evaluations missed");
             }
             let started = clock.start();
-            let watchdog = Watchdog::start(runtime, interval.max(EVALUATION_TIME_MIN));
+            let limit = interval.max(EVALUATION_TIME_MIN);
+            let watchdog = Watchdog::start(runtime, limit);
+            self.overdue_at.store((now + limit * STUCK_AFTER).millis(), Ordering::Relaxed);
             self.surroundings.options.canceled = Some(Arc::clone(&watchdog.canceled));
             let report = entry.run.evaluate(at, &self.surroundings, &mut LiveWorld { surround: &self.surround });
             let took = clock.elapsed_since(started);
+            self.overdue_at.store(NEVER, Ordering::Relaxed);
             metrics.group_evaluated(report.evaluated, report.failed, took);
             entry.next = at + interval;
             let group = entry.run.group();

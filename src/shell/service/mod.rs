@@ -14,6 +14,8 @@ mod snapshot;
 mod start;
 mod status;
 mod swap;
+mod vitals;
+mod watchdog;
 mod windows;
 
 pub(in crate::shell) use decider::OverrideChanges;
@@ -24,4 +26,5 @@ pub use reloading::{ReloadError, Reloader};
 pub use snapshot::Snapshot;
 pub use start::{Environment, ServeError, ServeOptions, serve};
 pub use status::{Inner as StatusSnapshot, Status, Statuses};
+pub use vitals::{Ailment, Vitals};
 pub use windows::Windows;

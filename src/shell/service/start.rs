@@ -18,6 +18,8 @@ use super::settings::{longest_window, retention, series_limits, surroundings, un
 use super::signals::Signals;
 use super::status::Statuses;
 use super::swap::{Fixed, Swap};
+use super::vitals::Vitals;
+use super::watchdog::WatchdogTask;
 use super::windows::{self, Windows, replay};
 use super::{decider, dispatch::Dispatch, evaluator};
 use crate::config::{Loaded, Plan};
@@ -217,7 +219,14 @@ async fn start(
 
     let ready = Arc::new(AtomicBool::new(false));
     let queries = http::Queries::new(windows.clone(), clock.clone(), now, &plan);
+    let vitals = Vitals {
+        decider: decider.clone(),
+        evaluator: evaluator.clone(),
+        statuses: statuses.clone(),
+        clock: clock.clone(),
+    };
     let app = http::App {
+        vitals: vitals.clone(),
         queries: queries.clone(),
         decider: decider.clone(),
         windows: windows.clone(),
@@ -244,6 +253,8 @@ async fn start(
     let startup_ms = u64::try_from(clock.elapsed_since(began).as_millis()).unwrap_or(u64::MAX);
     let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
     info!(%address, rules, receivers = plan.engine.receivers.len(), startup_ms, "watchbell is ready");
+    let mut watchdog = WatchdogTask::new(vitals, clock.clone(), metrics.clone());
+    watchdog.apply(plan.watchdog.as_ref());
     let swap = Swap {
         windows: windows.clone(),
         decider: decider.clone(),
@@ -253,6 +264,7 @@ async fn start(
         queries,
         door,
         host,
+        watchdog,
         fixed: Fixed::of(&loaded.plan),
     };
     Ok(Service {

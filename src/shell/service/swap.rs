@@ -9,6 +9,7 @@ use super::dispatch::Dispatch;
 use super::evaluator::Evaluator;
 use super::host_task::HostTask;
 use super::settings::{longest_window, retention, surroundings};
+use super::watchdog::WatchdogTask;
 use super::windows::Windows;
 use crate::config::{Limits, Loaded, Plan};
 use crate::engine::{Audit, Input};
@@ -26,6 +27,7 @@ pub(super) struct Swap {
     pub(super) queries: Queries,
     pub(super) door: Door,
     pub(super) host: HostTask,
+    pub(super) watchdog: WatchdogTask,
     pub(super) fixed: Fixed,
 }
 
@@ -77,6 +79,7 @@ impl Swap {
         self.queries.apply(&plan);
         self.door.replace(door);
         self.host.apply(plan.host_samples);
+        self.watchdog.apply(plan.watchdog.as_ref());
         let rules: usize = plan.engine.groups.iter().map(|group| group.rules.len()).sum();
         info!(rules, receivers = plan.engine.receivers.len(), "configuration reloaded");
         Ok(())

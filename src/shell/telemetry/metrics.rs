@@ -75,6 +75,28 @@ pub enum AttemptClass {
     Rejected,
 }
 
+/// What came of the watchdog's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WatchdogResult {
+    /// The other side has heard it.
+    Success,
+    /// It has not.
+    Failure,
+    /// Watchbell does not work, and says nothing.
+    Withheld,
+}
+
+impl WatchdogResult {
+    /// The value of the label.
+    fn as_str(self) -> &'static str {
+        match self {
+            WatchdogResult::Success => "success",
+            WatchdogResult::Failure => "failure",
+            WatchdogResult::Withheld => "withheld",
+        }
+    }
+}
+
 /// What `/metrics` shows. One per process; shared by reference.
 #[derive(Debug)]
 pub struct Metrics {
@@ -101,6 +123,10 @@ pub struct Metrics {
     notification_failures: Family<FailureLabels, Counter>,
     notification_attempt_duration: Histograms<ChannelLabel>,
     outbox_notifications: Gauge,
+    heartbeats_received: Counter,
+    heartbeats_missing: Gauge,
+    watchdog_pings: Family<ResultLabel, Counter>,
+    watchdog_last_success: Seconds,
     store_flush_duration: Histogram,
     store_size: Gauge,
     journal_written: Counter,
@@ -139,6 +165,10 @@ impl Metrics {
             notification_failures: Family::default(),
             notification_attempt_duration: Family::new_with_constructor(seconds_histogram),
             outbox_notifications: Gauge::default(),
+            heartbeats_received: Counter::default(),
+            heartbeats_missing: Gauge::default(),
+            watchdog_pings: Family::default(),
+            watchdog_last_success: Seconds::default(),
             store_flush_duration: seconds_histogram(),
             store_size: Gauge::default(),
             journal_written: Counter::default(),
@@ -158,6 +188,9 @@ impl Metrics {
         }
         for result in ["success", "failure"] {
             metrics.config_reloads.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
+        for result in [WatchdogResult::Success, WatchdogResult::Failure, WatchdogResult::Withheld] {
+            metrics.watchdog_pings.get_or_create(&ResultLabel { result: result.as_str() }).inc_by(0);
         }
         metrics.set_alerts(0, 0);
         metrics
@@ -206,6 +239,15 @@ impl Metrics {
         registry.register_with_unit("notification_attempt_duration", help, Unit::Seconds, duration);
         let help = "Notifications that wait for delivery";
         registry.register("outbox_notifications", help, self.outbox_notifications.clone());
+        let help = "Signs of life of heartbeats, reports of failures among them";
+        registry.register("heartbeats_received", help, self.heartbeats_received.clone());
+        let help = "Heartbeats that stay away or have failed";
+        registry.register("heartbeats_missing", help, self.heartbeats_missing.clone());
+        let help = "Times at which the watchdog was to say that Watchbell works: `withheld` if it does not work";
+        registry.register("watchdog_pings", help, self.watchdog_pings.clone());
+        let help = "When the watchdog last said so, in seconds since 1970";
+        let at = self.watchdog_last_success.clone();
+        registry.register_with_unit("watchdog_last_success_timestamp", help, Unit::Seconds, at);
     }
 
     fn register_storage(&mut self) {
@@ -322,6 +364,24 @@ impl Metrics {
     /// How many notifications wait for delivery.
     pub fn set_outbox(&self, notifications: usize) {
         self.outbox_notifications.set(gauge(notifications as u64));
+    }
+
+    /// A heartbeat gave a sign of life.
+    pub fn heartbeat_received(&self) {
+        self.heartbeats_received.inc();
+    }
+
+    /// How many heartbeats stay away or have failed.
+    pub fn set_heartbeats_missing(&self, heartbeats: usize) {
+        self.heartbeats_missing.set(gauge(heartbeats as u64));
+    }
+
+    /// The watchdog's time had come at `now`.
+    pub fn watchdog(&self, result: WatchdogResult, now: Timestamp) {
+        self.watchdog_pings.get_or_create(&ResultLabel { result: result.as_str() }).inc();
+        if result == WatchdogResult::Success {
+            self.watchdog_last_success.set(now.seconds_f64());
+        }
     }
 
     /// Changes of the state are durable.

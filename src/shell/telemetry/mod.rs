@@ -8,5 +8,5 @@ mod render;
 
 pub use ids::{Ids, SpanId};
 pub use logs::{LogError, LogFormat, LogOptions, init_logs};
-pub use metrics::{AttemptClass, Metrics};
+pub use metrics::{AttemptClass, Metrics, WatchdogResult};
 pub use render::{CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition};

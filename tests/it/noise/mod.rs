@@ -6,7 +6,7 @@ mod flap;
 mod notify_on;
 mod pace;
 mod planned;
-mod scene;
+pub(crate) mod scene;
 
 use scene::Scene;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use watchbell::config::{self, MemoryFiles};
 use watchbell::deliver::{Notification, Outcome};
-use watchbell::engine::{Effect, Engine, EventKind, Input, Plan, Record, RecordKind};
+use watchbell::engine::{Effect, Engine, EventKind, HeartbeatView, Input, Plan, Record, RecordKind};
 use watchbell::model::{Labels, Timestamp, TraceId};
 use watchbell::route::Withheld;
 use watchbell::rule::{Observation, Presence, Rule, alert_labels};
@@ -15,7 +15,7 @@ use watchbell::rule::{Observation, Presence, Rule, alert_labels};
 const START: i64 = 1_795_316_400;
 const RULES: &str = "groups: [{name: g, interval: 1m, rules: [{alert: Down, expr: up == 0}]}]";
 
-pub(super) fn plan(main: &str, rules: &str) -> Arc<Plan> {
+pub(crate) fn plan(main: &str, rules: &str) -> Arc<Plan> {
     let main = format!("{main}\nrule_files: [rules.yml]\n");
     let files = MemoryFiles::new([("watchbell.yml", main.as_str()), ("rules.yml", rules)]);
     let loaded = config::load(Some("watchbell.yml"), &files, &|_| None);
@@ -23,7 +23,7 @@ pub(super) fn plan(main: &str, rules: &str) -> Arc<Plan> {
     Arc::new(loaded.plan.engine)
 }
 
-pub(super) struct Scene {
+pub(crate) struct Scene {
     plan: Arc<Plan>,
     engine: Engine,
     store: BTreeMap<(RecordKind, Vec<u8>), Vec<u8>>,
@@ -32,19 +32,21 @@ pub(super) struct Scene {
     /// How attempts at a receiver end, where they do not succeed.
     broken: BTreeMap<String, Outcome>,
     /// Whether the process dies after every input.
-    pub(super) dies_always: bool,
+    pub(crate) dies_always: bool,
     lines: Vec<String>,
     /// How many records of the noise control were written.
-    pub(super) noise_written: usize,
-    pub(super) sent: Vec<Notification>,
+    pub(crate) noise_written: usize,
+    /// How many records of heartbeats were written.
+    pub(crate) heartbeats_written: usize,
+    pub(crate) sent: Vec<Notification>,
 }
 
 impl Scene {
-    pub(super) fn new(main: &str) -> Scene {
+    pub(crate) fn new(main: &str) -> Scene {
         Scene::with_rules(main, RULES)
     }
 
-    pub(super) fn with_rules(main: &str, rules: &str) -> Scene {
+    pub(crate) fn with_rules(main: &str, rules: &str) -> Scene {
         let plan = plan(main, rules);
         Scene {
             engine: Engine::new(Arc::clone(&plan)),
@@ -56,27 +58,28 @@ impl Scene {
             dies_always: false,
             lines: Vec::new(),
             noise_written: 0,
+            heartbeats_written: 0,
             sent: Vec::new(),
         }
     }
 
     /// Attempts at `receiver` fail from now on; `rejected` for good.
-    pub(super) fn break_receiver(&mut self, receiver: &str, rejected: bool) {
+    pub(crate) fn break_receiver(&mut self, receiver: &str, rejected: bool) {
         let error = "broken".to_owned();
         let outcome = if rejected { Outcome::Rejected { error } } else { Outcome::Retry { error, after: None } };
         self.broken.insert(receiver.to_owned(), outcome);
     }
 
-    pub(super) fn mend(&mut self, receiver: &str) {
+    pub(crate) fn mend(&mut self, receiver: &str) {
         self.broken.remove(receiver);
     }
 
-    pub(super) fn down(&mut self, hosts: &[&str]) {
+    pub(crate) fn down(&mut self, hosts: &[&str]) {
         self.down.extend(hosts.iter().map(|host| (*host).to_owned()));
         self.evaluate();
     }
 
-    pub(super) fn up(&mut self, hosts: &[&str]) {
+    pub(crate) fn up(&mut self, hosts: &[&str]) {
         self.down.retain(|host| !hosts.contains(&host.as_str()));
         self.evaluate();
     }
@@ -99,7 +102,7 @@ impl Scene {
     }
 
     /// Lets the clock run until `seconds` after the start.
-    pub(super) fn until(&mut self, seconds: i64) {
+    pub(crate) fn until(&mut self, seconds: i64) {
         let end = Timestamp::from_seconds(START + seconds);
         while let Some(at) = self.engine.next_wakeup().filter(|at| *at <= end) {
             self.now = self.now.max(at);
@@ -108,7 +111,16 @@ impl Scene {
         self.now = end;
     }
 
-    pub(super) fn handle(&mut self, input: Input) {
+    /// Nothing runs until `seconds` after the start; also back in time.
+    pub(crate) fn stand_still(&mut self, seconds: i64) {
+        self.now = Timestamp::from_seconds(START + seconds);
+    }
+
+    pub(crate) fn heartbeats(&self) -> Vec<HeartbeatView> {
+        self.engine.heartbeats(self.now)
+    }
+
+    pub(crate) fn handle(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             let mut effects = Vec::new();
@@ -127,6 +139,7 @@ impl Scene {
             match effect {
                 Effect::Persist(Record { kind, key, value: Some(value) }) => {
                     self.noise_written += usize::from(kind == RecordKind::Noise);
+                    self.heartbeats_written += usize::from(kind == RecordKind::Heartbeat);
                     drop(self.store.insert((kind, key), value));
                 }
                 Effect::Persist(Record { kind, key, value: None }) => drop(self.store.remove(&(kind, key))),
@@ -152,7 +165,9 @@ impl Scene {
                     let alerts = sent.into_iter().flat_map(|sent| sent.alerts.iter().map(move |it| (sent, it)));
                     let wanted =
                         alerts.filter(|(sent, it)| it.ends_at.is_none_or(|end| end > sent.decided_at) == firing);
-                    wanted.map(|(_, alert)| alert.labels.get("host")).collect::<Vec<_>>().join(" ")
+                    let name =
+                        |labels: &Labels| ["host", "heartbeat"].map(|label| labels.get(label).to_owned()).concat();
+                    wanted.map(|(_, alert)| name(&alert.labels)).collect::<Vec<_>>().join(" ")
                 };
                 format!("{} [{}|{}] {}", notice.receiver, hosts(true), hosts(false), notice.reason_text())
             }
@@ -167,7 +182,7 @@ impl Scene {
     }
 
     /// The process dies and starts again with what was written.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let record = |((kind, key), value): (&(RecordKind, Vec<u8>), &Vec<u8>)| Record {
             kind: *kind,
             key: key.clone(),
@@ -181,22 +196,22 @@ impl Scene {
         self.perform(effects, &mut Vec::new());
     }
 
-    pub(super) fn reload(&mut self, main: &str) {
+    pub(crate) fn reload(&mut self, main: &str) {
         self.reload_with_rules(main, RULES);
     }
 
-    pub(super) fn reload_with_rules(&mut self, main: &str, rules: &str) {
+    pub(crate) fn reload_with_rules(&mut self, main: &str, rules: &str) {
         self.plan = plan(main, rules);
         self.handle(Input::NewPlan(Arc::clone(&self.plan)));
     }
 
     /// What happened since the last call.
-    pub(super) fn told(&mut self) -> String {
+    pub(crate) fn told(&mut self) -> String {
         std::mem::take(&mut self.lines).join("\n")
     }
 
     /// Whether nothing is left but what says so itself.
-    pub(super) fn check_empty(&mut self, after: Duration) {
+    pub(crate) fn check_empty(&mut self, after: Duration) {
         self.down.clear();
         self.broken.clear();
         self.evaluate();

@@ -1,6 +1,7 @@
 //! The door of the HTTP interface: who comes in, by which connection, and what they may do.
 
 mod attempts;
+mod heartbeat_keys;
 mod logins;
 mod origin;
 mod prefix;
@@ -26,12 +27,13 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::{info, warn};
 
 use self::attempts::Attempts;
+use self::heartbeat_keys::{HeartbeatKeys, KeyVerdict};
 use self::logins::{Credentials, Login, Logins, Question, Remembered};
 use self::origin::{Origin, is_preflight};
 use self::refusal::Refusal;
 use super::access::{Need, need};
 use super::actor::{Actor, Peer};
-use crate::config::{Plan, Role, Web};
+use crate::config::{HEARTBEAT_KEY_BYTES_MIN, HeartbeatKey, Plan, Role, Roles, Web};
 use crate::model::Timestamp;
 use crate::shell::clock::Clock;
 use crate::shell::secret::FileError;
@@ -61,18 +63,23 @@ pub enum DoorError {
     /// What should be the hash of a password is none.
     #[error("web: the password hash of `{0}` is no bcrypt hash")]
     NoHash(String),
+    /// The key of a heartbeat can be guessed.
+    #[error("heartbeats: the key of `{0}` has less than {HEARTBEAT_KEY_BYTES_MIN} characters")]
+    ShortKey(String),
 }
 
 /// What the files that the door needs held when they were read.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Material {
     logins: Logins,
+    heartbeat_keys: HeartbeatKeys,
     tls: Option<ServerMaterial>,
 }
 
 /// What the door goes by: the configuration, and what its files held.
 pub struct DoorRules {
     web: Web,
+    heartbeat_keys: Vec<HeartbeatKey>,
     external_url: String,
     material: Material,
     tls: Option<Arc<rustls::ServerConfig>>,
@@ -91,11 +98,17 @@ impl DoorRules {
     ///
     /// [`DoorError`]
     pub async fn read(plan: &Plan) -> Result<DoorRules, DoorError> {
-        let material = Material::read(&plan.web).await?;
-        DoorRules::new(plan.web.clone(), plan.engine.external_url.clone(), material)
+        let keys = plan.heartbeat_keys.clone();
+        let material = Material::read(&plan.web, &keys).await?;
+        DoorRules::new(plan.web.clone(), keys, plan.engine.external_url.clone(), material)
     }
 
-    fn new(web: Web, external_url: String, material: Material) -> Result<DoorRules, DoorError> {
+    fn new(
+        web: Web,
+        heartbeat_keys: Vec<HeartbeatKey>,
+        external_url: String,
+        material: Material,
+    ) -> Result<DoorRules, DoorError> {
         let tls = match (&web.tls, &material.tls) {
             (Some(config), Some(material)) => Some(Arc::new(server_config(config, material)?)),
             _ => None,
@@ -111,6 +124,7 @@ impl DoorRules {
             connections: places(web.limits.connections_max),
             hashing: places(hashing),
             web,
+            heartbeat_keys,
             external_url,
             material,
         })
@@ -127,12 +141,12 @@ impl DoorRules {
 }
 
 impl Material {
-    async fn read(web: &Web) -> Result<Material, DoorError> {
+    async fn read(web: &Web, keys: &[HeartbeatKey]) -> Result<Material, DoorError> {
         let tls = match &web.tls {
             Some(tls) => Some(ServerMaterial::read(tls).await?),
             None => None,
         };
-        Ok(Material { logins: Logins::read(web).await?, tls })
+        Ok(Material { logins: Logins::read(web).await?, heartbeat_keys: HeartbeatKeys::read(keys).await?, tls })
     }
 }
 
@@ -207,11 +221,12 @@ impl Door {
     /// Reads the files again; returns whether they hold something else.
     pub(super) async fn refresh(&self) -> Result<bool, DoorError> {
         let rules = self.rules();
-        let material = Material::read(&rules.web).await?;
+        let material = Material::read(&rules.web, &rules.heartbeat_keys).await?;
         if material == rules.material {
             return Ok(false);
         }
-        let mut fresh = DoorRules::new(rules.web.clone(), rules.external_url.clone(), material)?;
+        let mut fresh =
+            DoorRules::new(rules.web.clone(), rules.heartbeat_keys.clone(), rules.external_url.clone(), material)?;
         (fresh.requests, fresh.connections) = (rules.requests.clone(), rules.connections.clone());
         fresh.remembered = rules.remembered.clone();
         let mut current = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
@@ -268,21 +283,44 @@ impl Door {
         if need == Need::Nothing {
             return Ok(None);
         }
-        let actor = self.identify(rules, request.headers(), address, self.0.clock.now()).await?;
+        let now = self.0.clock.now();
+        let key = match need {
+            Need::KeyOr(_) => rules.material.heartbeat_keys.judge(request.uri(), request.headers()),
+            _ => KeyVerdict::NotNeeded,
+        };
+        let actor = match &key {
+            KeyVerdict::Right(name) => {
+                Actor { name: format!("heartbeat {name}").into(), roles: Roles::from(Role::Write), address }
+            }
+            _ => self.identify(rules, request.headers(), address, now).await?,
+        };
         let allowed = match need {
             Need::Nothing => true,
             Need::Any => !actor.roles.is_empty(),
             Need::Role(role) => actor.roles.allow(role),
+            // A key is asked of everybody who does not log in.
+            Need::KeyOr(role) => {
+                let is_held_up = matches!(key, KeyVerdict::Wrong | KeyVerdict::None) && actor.is_anonymous();
+                actor.roles.allow(role) && !is_held_up
+            }
         };
+        if !allowed && actor.is_anonymous() && key != KeyVerdict::NotNeeded {
+            warn!(
+                path = request.uri().path(),
+                address = address.map(tracing::field::display),
+                "no key of the heartbeat"
+            );
+            return Err(Refusal::Key);
+        }
         if !allowed {
             return Err(match need {
-                Need::Role(role) if !actor.is_anonymous() || rules.material.logins.is_empty() => {
+                Need::Role(role) | Need::KeyOr(role) if !actor.is_anonymous() || rules.material.logins.is_empty() => {
                     Refusal::Role { role, actor }
                 }
                 _ => Refusal::Credentials,
             });
         }
-        let changes = matches!(need, Need::Role(Role::Write | Role::Respond | Role::Admin));
+        let changes = matches!(need, Need::Role(Role::Write | Role::Respond | Role::Admin) | Need::KeyOr(_));
         let is_foreign = |origin: &Origin| {
             !origin.is_among(&rules.web.cors_origins) && !origin.is_own(request.headers(), &rules.external_url)
         };

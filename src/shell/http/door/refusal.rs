@@ -15,6 +15,8 @@ use crate::shell::http::Actor;
 pub(super) enum Refusal {
     /// There are no credentials, or they are wrong.
     Credentials,
+    /// The key of a heartbeat is missing or wrong.
+    Key,
     /// Too many failed to log in; how long to wait.
     Logins(Duration),
     /// Who makes the request has not the role that it needs.
@@ -34,7 +36,7 @@ impl Refusal {
     /// A stable name for metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Refusal::Credentials => "credentials",
+            Refusal::Credentials | Refusal::Key => "credentials",
             Refusal::Logins(_) => "logins",
             Refusal::Role { .. } => "role",
             Refusal::Origin => "origin",
@@ -46,7 +48,7 @@ impl Refusal {
         match self {
             Refusal::Credentials => StatusCode::UNAUTHORIZED,
             Refusal::Logins(_) => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::Role { .. } | Refusal::Origin => StatusCode::FORBIDDEN,
+            Refusal::Key | Refusal::Role { .. } | Refusal::Origin => StatusCode::FORBIDDEN,
             Refusal::Requests => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -54,6 +56,7 @@ impl Refusal {
     fn message(&self) -> String {
         match self {
             Refusal::Credentials => "log in with a user's name and password, or a bearer token".to_owned(),
+            Refusal::Key => "the key of this heartbeat is missing or wrong".to_owned(),
             Refusal::Logins(_) => "too many failed logins from this address; try again later".to_owned(),
             Refusal::Role { role, actor } => {
                 format!("this needs the role `{role}`; `{}` has {}", actor.name, actor.roles)
@@ -86,7 +89,7 @@ impl Refusal {
             Refusal::Requests => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Refusal::Role { .. } | Refusal::Origin => {}
+            Refusal::Key | Refusal::Role { .. } | Refusal::Origin => {}
         }
         response
     }

@@ -123,8 +123,8 @@ async fn each_route_asks_for_its_role() {
                 (Need::Nothing, _) => 200,
                 (_, None) => 401,
                 (Need::Any, _) => 200,
-                (Need::Role(role), _) if roles.allow(role) => 200,
-                (Need::Role(_), _) => 403,
+                (Need::Role(role) | Need::KeyOr(role), _) if roles.allow(role) => 200,
+                (Need::Role(_) | Need::KeyOr(_), _) => 403,
             };
             let (status, text) = server.answer(request).await;
             assert_eq!(status, expected, "{method} {path} {token:?}: {text}");
