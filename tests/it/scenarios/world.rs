@@ -108,9 +108,10 @@ impl World {
                 Effect::Emit(_) => {}
             }
         }
-        let news: Vec<String> = sends.iter().map(|delivery| delivery.key.clone()).collect();
+        let known = self.died_over.len();
+        self.died_over.extend(sends.iter().map(|delivery| delivery.key.clone()));
         self.sends.extend(sends);
-        let is_news = news.into_iter().fold(false, |found, key| self.died_over.insert(key) || found);
+        let is_news = self.died_over.len() > known;
         if is_news && self.deaths == Deaths::BeforeEverySend {
             self.restart();
         }
