@@ -275,12 +275,14 @@ impl Incidents {
                 self.change(number, |incident| incident.take_alerts(now, &bundle.alerts, plan, orders));
                 return Some(number);
             };
-            // What somebody has resolved by hand stays so while the same alerts go on.
-            let is_news = |alert: &Arc<Alert>| {
-                let held = incident.alerts.get(&alert.fingerprint());
-                let went_on = held.is_some_and(|held| held.status(now) == AlertStatus::Firing)
-                    || incident.further_alerts.contains(&alert.fingerprint());
-                !went_on || alert.starts_at > closed_at
+            // What somebody has resolved by hand stays so while the same alerts go on. The beginning of an alert may lie ahead,
+            // where its sender names its end alone.
+            let is_news = |alert: &Arc<Alert>| match incident.alerts.get(&alert.fingerprint()) {
+                Some(held) if held.status(now) == AlertStatus::Firing => {
+                    alert.starts_at > closed_at && alert.starts_at > held.starts_at
+                }
+                Some(_) => true,
+                None => alert.starts_at > closed_at || !incident.further_alerts.contains(&alert.fingerprint()),
             };
             if !bundle.alerts.iter().filter(fires).any(is_news) {
                 return None;

@@ -217,7 +217,8 @@ impl World {
     fn fires(&mut self, labels: &Labels) {
         let until = self.now + Duration::from_secs(365 * 24 * 60 * 60);
         self.firing.entry(labels.get("alertname").to_owned()).or_default().push(labels.clone());
-        self.handle(Input::ExternalAlerts(vec![alert(labels.clone(), Some(until))]));
+        let alert = ExternalAlert { starts_at: Some(self.now), ..alert(labels.clone(), Some(until)) };
+        self.handle(Input::ExternalAlerts(vec![alert]));
     }
 
     fn say_over(&mut self, labels: &Labels) {
