@@ -53,7 +53,7 @@ pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
 async fn take(app: App, name: String, signal: HeartbeatSignal, message: String) -> Response {
     match app.decider.heartbeat(name, signal, message).await {
         Ok(Ok(())) => Json(json!({ "status": "success" })).into_response(),
-        Ok(Err(unknown)) => refused(StatusCode::NOT_FOUND, &unknown.to_string()),
+        Ok(Err(unknown)) => refused(StatusCode::NOT_FOUND, unknown),
         Err(error) => unavailable(&error.to_string()),
     }
 }
