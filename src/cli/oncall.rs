@@ -13,8 +13,8 @@ use super::connection::{Connection, Service, ServiceError, with_query};
 use super::query::aligned;
 use crate::model::{Timestamp, push_percent_encoded};
 use crate::oncall::{
-    Duty, FinalSchedule, Moment, MomentError, OncallPlan, SPAN_DAYS_MAX, ScheduleReport, Span, User, calendar,
-    calendar_span,
+    Duty, FinalSchedule, Moment, MomentError, Occurrence, OncallPlan, SPAN_DAYS_MAX, ScheduleReport, Span, User,
+    calendar, calendar_span,
 };
 use crate::shell::clock::Clock;
 
@@ -111,7 +111,9 @@ pub(super) fn run(args: &OncallArgs, clock: &Clock) -> anyhow::Result<ExitCode> 
             },
         };
     }
-    let Some(plan) = configuration::plan(args.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
+    let span = args.span();
+    let around = span.from.or(span.at).and_then(|at| at.by(&TimeZone::UTC, Occurrence::First)).unwrap_or(now);
+    let Some(plan) = configuration::plan(args.config.as_deref(), around) else { return Ok(ExitCode::from(2)) };
     let plan = &*plan.engine.oncall;
     if plan.schedules.is_empty() {
         bail!(

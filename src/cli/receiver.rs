@@ -168,7 +168,7 @@ pub(super) fn run(args: ReceiverArgs, clock: &Clock) -> anyhow::Result<ExitCode>
 }
 
 fn list(listing: &Listing, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let Some(plan) = configuration::plan(listing.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
+    let Some(plan) = configuration::plan(listing.config.as_deref(), clock.now()) else { return Ok(ExitCode::from(2)) };
     let mut out = io::stdout().lock();
     let mut entries = Vec::new();
     for receiver in &plan.engine.receivers {
@@ -196,7 +196,7 @@ fn list(listing: &Listing, clock: &Clock) -> anyhow::Result<ExitCode> {
 }
 
 fn test(testing: &Testing, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let Some(plan) = configuration::plan(testing.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
+    let Some(plan) = configuration::plan(testing.config.as_deref(), clock.now()) else { return Ok(ExitCode::from(2)) };
     let receiver = named(&plan, &testing.name)?;
     if testing.dry_run {
         return testing.made_up.show(&plan, receiver, clock);

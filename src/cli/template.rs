@@ -74,7 +74,9 @@ enum Kind {
 
 pub(super) fn run(args: TemplateArgs, clock: &Clock) -> anyhow::Result<ExitCode> {
     let Action::Render(rendering) = args.action;
-    let Some(mut plan) = configuration::plan(rendering.config.as_deref(), clock) else { return Ok(ExitCode::from(2)) };
+    let Some(mut plan) = configuration::plan(rendering.config.as_deref(), clock.now()) else {
+        return Ok(ExitCode::from(2));
+    };
     if !rendering.globs.is_empty() {
         plan.templates = templates(&rendering.globs)?;
     }

@@ -87,8 +87,9 @@ fn checked(paths: &[String], files: &dyn Files, environment: Environment<'_>, no
             _ => rule_files.push((path, document)),
         }
     }
+    let is_apart = !checking.loading.rule_files.is_empty();
     for (path, document) in rule_files {
-        checking.rule_file(&path, document);
+        checking.rule_file(&path, document, is_apart);
     }
     checking.finish()
 }
@@ -142,13 +143,16 @@ impl Checking<'_> {
         self.plan.get_or_insert(plan);
     }
 
-    fn rule_file(&mut self, path: &str, document: Document) {
+    fn rule_file(&mut self, path: &str, document: Document, is_apart: bool) {
         if !self.loading.read.insert(path.to_owned()) {
             return;
         }
         let minute = std::time::Duration::from_secs(60);
         let defaults = RuleDefaults { interval: minute, no_data: NoData::default(), query_offset: Default::default() };
         let groups = self.loading.rule_file(document, path, defaults);
+        if let Some(file) = self.loading.rule_files.last_mut() {
+            file.is_apart = is_apart;
+        }
         self.rules += rule_count(&groups);
     }
 

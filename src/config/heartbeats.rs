@@ -63,12 +63,11 @@ pub(super) fn heartbeats(
             let message = format!("`key` must have at least {HEARTBEAT_KEY_BYTES_MIN} characters");
             inner.error_at("key", "config/short-key", message);
         }
+        named.extend(EscalationPlace::read(&mut inner));
         let policy = policy(&mut inner, name);
-        let place = inner.take("escalation").map_or_else(|| inner.span().clone(), |node| node.span.clone());
         inner.finish();
         let Some(policy) = policy else { continue };
         keys.extend(key.map(|key| HeartbeatKey { heartbeat: policy.name.clone(), key }));
-        named.extend(policy.escalation.clone().map(|policy| EscalationPlace { policy, span: place }));
         policies.push(policy);
     }
     (policies, keys)

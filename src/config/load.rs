@@ -55,7 +55,7 @@ pub fn load(main: Option<&str>, files: &dyn Files, environment: Environment<'_>)
     loaded(main, files, environment, None)
 }
 
-/// The same at `now`: of calendars, what is over by then is left out, and what recurs is taken up to a year ahead.
+/// The same at `now`: of calendars, what recurs is taken for a year before and a year ahead.
 ///
 /// # Errors
 ///
@@ -167,7 +167,7 @@ impl Loading {
             true => written.iter().map(|written| written.group.clone()).collect(),
             false => return written.into_iter().map(|written| written.group).collect(),
         };
-        self.rule_files.push(RuleFile { source: document.file, groups: written });
+        self.rule_files.push(RuleFile { source: document.file, groups: written, is_apart: false });
         groups
     }
 

@@ -15,6 +15,8 @@ pub struct RuleFile {
     pub source: Arc<SourceFile>,
     /// Its groups, in order.
     pub groups: Vec<WrittenGroup>,
+    /// Whether main files that name rule files were read with it, and none of them names it.
+    pub is_apart: bool,
 }
 
 impl RuleFile {

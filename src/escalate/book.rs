@@ -137,7 +137,7 @@ impl Incidents {
     fn put(&mut self, incident: Incident) {
         let number = incident.number;
         // One that was merged into another leaves its keys to that one.
-        if !matches!(incident.state, IncidentState::Closed { why: Closed::Merged { .. }, .. }) {
+        if !incident.is_merged() {
             for key in std::iter::once(&incident.key).chain(&incident.further_keys) {
                 let latest = self.by_key.entry((incident.policy.name.clone(), key.clone())).or_insert(number);
                 *latest = number.max(*latest);

@@ -216,6 +216,11 @@ impl Incident {
         matches!(self.state, IncidentState::Closed { .. })
     }
 
+    /// Whether it became part of another.
+    pub(super) fn is_merged(&self) -> bool {
+        matches!(self.state, IncidentState::Closed { why: Closed::Merged { .. }, .. })
+    }
+
     /// When it was closed.
     pub fn closed_at(&self) -> Option<Timestamp> {
         match self.state {

@@ -439,7 +439,7 @@ impl Incident {
             }
             Action::Reassign { to } => self.reassign(now, to, who.name, world, orders),
             Action::Escalate => {
-                self.state = IncidentState::Open;
+                self.open_for_others(now, world.plan);
                 self.course.due = now;
                 self.advance(now, world, orders);
             }
@@ -448,8 +448,17 @@ impl Incident {
         }
     }
 
-    fn reassign(&mut self, now: Timestamp, to: &[Target], by: String, world: &World<'_>, orders: &mut Vec<Order>) {
+    /// Somebody asks others for an answer, which may have been given before by who asks.
+    fn open_for_others(&mut self, now: Timestamp, plan: &EscalationPlan) {
+        if !self.is_open() {
+            self.set_deadline(now, plan);
+        }
         self.state = IncidentState::Open;
+        self.course.since = now;
+    }
+
+    fn reassign(&mut self, now: Timestamp, to: &[Target], by: String, world: &World<'_>, orders: &mut Vec<Order>) {
+        self.open_for_others(now, world.plan);
         self.pending.clear();
         self.watches.clear();
         let mut look = Look { now, world, orders, paged: BTreeSet::new() };

@@ -124,7 +124,8 @@ impl<'a> RuleSet<'a> {
                         Some((&recording.expr, labels))
                     };
                     let analysis = analyze(rule.expr(), &recorded);
-                    let knows_interval = written.says_interval || self.knowledge.has_main_file;
+                    let is_told = self.knowledge.has_main_file && !file.is_apart;
+                    let knows_interval = written.says_interval || is_told;
                     let interval = knows_interval.then_some(written.group.interval);
                     views.push(RuleView { set: self, file, interval, rule, written: places, analysis });
                 }

@@ -1,6 +1,7 @@
 //! Calendars of exceptions: every event of one is an override of a schedule.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use jiff::civil::DateTime;
@@ -13,7 +14,7 @@ use crate::model::{Labels, Timestamp, nearest};
 /// The greatest number of overrides that come of a calendar.
 pub const IMPORTED_MAX: usize = 1_000;
 /// How far ahead events are taken that recur.
-pub const IMPORT_AHEAD: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 60 * 60);
+pub const IMPORT_AHEAD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// How many occurrences of a calendar are looked at.
 const OCCURRENCES_MAX: usize = 200_000;
 
@@ -72,9 +73,10 @@ pub struct Import<'a> {
     pub schedule: &'a Schedule,
     /// Who made the overrides.
     pub created_by: &'a str,
-    /// The present: what is over by then is left out. Without it nothing is, and events that recur are taken for a year from
-    /// their first time.
+    /// The present, from which events that recur are taken for a year; without it, they are from their first time.
     pub now: Option<Timestamp>,
+    /// How long before the present something may be over; what was over earlier is left out.
+    pub back: Duration,
 }
 
 impl Import<'_> {
@@ -129,7 +131,7 @@ impl Import<'_> {
         let first = self.at(&event.start, Which::First).ok_or_else(too_far)?;
         let now = self.now.unwrap_or(first);
         let zone = event.start.zone.as_ref().unwrap_or(&self.schedule.zone);
-        let here = shown(zone, now).ok_or_else(too_far)?;
+        let here = shown(zone, now - self.back).ok_or_else(too_far)?;
         for Occurrence { original, start, end } in event.occurrences(here) {
             *looked_at += 1;
             if *looked_at > OCCURRENCES_MAX {
@@ -147,7 +149,7 @@ impl Import<'_> {
             if event.recurrence.is_some() && from > now + IMPORT_AHEAD {
                 break;
             }
-            if self.now.is_some_and(|now| until <= now) {
+            if self.now.is_some_and(|now| until <= now - self.back) {
                 continue;
             }
             if imported.overrides.len() >= IMPORTED_MAX {
@@ -249,7 +251,13 @@ mod tests {
     fn imported(events: &str) -> Result<Imported, Vec<CalendarError>> {
         let plan = plan();
         let now = Timestamp::parse_rfc3339("2026-07-01T00:00:00Z").expect("a time");
-        let import = Import { plan: &plan, schedule: &plan.schedules[0], created_by: "me", now: Some(now) };
+        let import = Import {
+            plan: &plan,
+            schedule: &plan.schedules[0],
+            created_by: "me",
+            now: Some(now),
+            back: Duration::ZERO,
+        };
         import.read(&format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n"))
     }
 

@@ -3,6 +3,7 @@
 
 pub mod promql_script;
 
+mod answer_line;
 mod timeline;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::model::{HistogramSample, Labels, Matcher, Sample, SampleValue, StartT
 use crate::rule::{RuleId, next_evaluation};
 use crate::series::{Database, Limits, Querier, Retention};
 
+pub use answer_line::{AnswerLineError, parse_answer};
 pub use timeline::{Timeline, Verbosity, describe};
 
 /// How long the clock runs on after the last sample, so that waiting groups still notify.

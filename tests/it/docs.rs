@@ -151,6 +151,7 @@ fn examples_of_files_are_accepted() {
         for block in blocks(&path) {
             let Some(what) = block.kind.strip_prefix("yaml ") else { continue };
             let mut files: Vec<(&str, &str)> = FILES.iter().map(|name| (*name, "")).collect();
+            files.push(("vacations.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n"));
             files.push(("example.yml", &block.text));
             let environment = |name: &str| Some(format!("value-of-{name}"));
             let checked = check(&["example.yml".to_owned()], &MemoryFiles::new(files), &environment);

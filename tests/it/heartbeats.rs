@@ -1,5 +1,6 @@
 //! Heartbeats as stories on a made-up clock: who stays away is told of, and nobody else.
 
+use proptest::prelude::*;
 use watchbell::engine::{HeartbeatSignal, HeartbeatState, Input};
 
 use crate::noise::scene::Scene;
@@ -206,4 +207,53 @@ fn beats_cost_few_writes() {
     }
     // Once a minute that of `a`, once in 144 minutes that of `b`, and every 94 seconds that Watchbell runs.
     assert_eq!(scene.heartbeats_written - before, 60 + 1 + 38);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Who beats often enough is never missing, whenever Watchbell runs, if it runs for an interval at a time.
+    #[test]
+    fn who_beats_is_not_missing(
+        runs in prop::collection::vec((61..400_i64, 0..900_i64), 1..8),
+        every in 5..=60_i64,
+        dies_always in any::<bool>(),
+    ) {
+        let mut scene = scene("{name: a, interval: 1m, grace: 20s}");
+        scene.dies_always = dies_always;
+        let mut from = 0;
+        for (awake, asleep) in runs {
+            for at in (from..from + awake).filter(|at| at % every == 0) {
+                scene.until(at);
+                beat(&mut scene, "a");
+            }
+            scene.until(from + awake);
+            from += awake + asleep;
+            scene.stand_still(from);
+            scene.restart();
+        }
+        prop_assert_eq!(scene.told(), "");
+    }
+
+    /// Who is silent is found out, however often Watchbell starts, by the time for which it ran.
+    #[test]
+    fn who_is_silent_is_missing(runs in prop::collection::vec((1..200_i64, 0..900_i64), 1..20), beats in 0..10_i64) {
+        let mut scene = scene("{name: a, interval: 1m, grace: 30s}");
+        for second in 0..beats {
+            scene.until(second);
+            beat(&mut scene, "a");
+        }
+        let (mut from, mut counted) = (beats, 0);
+        for (awake, asleep) in runs {
+            scene.until(from + awake);
+            // It is noted every 11.25 seconds that Watchbell runs.
+            counted += (awake - 12).max(0);
+            if counted >= 60 + 2 * 30 + 6 {
+                prop_assert_eq!(state(&scene, "a"), HeartbeatState::Missing);
+            }
+            from += awake + asleep;
+            scene.stand_still(from);
+            scene.restart();
+        }
+    }
 }

@@ -217,3 +217,47 @@ time_intervals:
     23m of samples, 72 evaluations (0 failed); fired: Down, Odd, Slow; notifications: 6
     "###);
 }
+
+/// Nobody answers: primary, then secondary, then the room, until the alert itself is over.
+#[test]
+fn people_are_paged() {
+    let main = "
+global: {smtp_smarthost: 'mail.example:587', smtp_from: bell@example.org}
+users:
+  - {name: ada, time_zone: Europe/London, contacts: [{name: mail, email: ada@example.org}]}
+  - {name: ben, time_zone: Africa/Accra, contacts: [{name: mail, email: ben@example.org}]}
+schedules:
+  - name: primary
+    time_zone: UTC
+    layers: [{name: weekly, rotation: {start: 2026-11-16T09:00, every: 1w}, users: [ada, ben]}]
+escalation_policies:
+  - name: web
+    steps:
+      - {targets: ['schedule:primary']}
+      - {after: 5m, targets: ['schedule:primary+1']}
+    fallback: ['channel:room']
+route: {receiver: pages, group_wait: 0s}
+receivers:
+  - {name: pages, escalation: web}
+  - {name: room, console_configs: [{}]}
+rule_files: [rules.yml]
+";
+    let samples = "up{instance=\"a\"} 1x2 0x30 1x12";
+    insta::assert_snapshot!(timeline_by(main, Verbosity::Normal, DOWN, samples), @r#"
+    2026-11-22T03:03:00Z  pending   Down{instance="a", severity="page"} value 0
+    2026-11-22T03:05:00Z  firing    Down{instance="a", severity="page"} value 0: a is down
+    2026-11-22T03:05:00Z  incident  1 P1 Down a: opened
+    2026-11-22T03:05:00Z  page      ada by email (@ada/mail)  incident 1 P1: step 1 of 2, on call by primary
+    2026-11-22T03:10:00Z  page      ben by email (@ben/mail)  incident 1 P1: step 2 of 2, on call by primary
+    2026-11-22T03:20:00Z  incident  1 P1 Down a: nobody answered within the response time
+    2026-11-22T03:25:00Z  page      room by console  incident 1 P1: nobody has answered any step
+    2026-11-22T03:34:00Z  resolved  Down{instance="a", severity="page"}
+    2026-11-22T03:35:00Z  tell      ada by email (@ada/mail)  incident 1 P1: none of its alerts fires
+    2026-11-22T03:35:00Z  tell      ben by email (@ben/mail)  incident 1 P1: none of its alerts fires
+    2026-11-22T03:35:00Z  tell      room by console  incident 1 P1: none of its alerts fires
+    2026-11-22T03:35:00Z  incident  1 P1 Down a: alert over: Down{instance="a", severity="page"}
+    2026-11-22T03:35:00Z  incident  1 P1 Down a: over: its alerts are over
+
+    46m of samples, 47 evaluations (0 failed); fired: Down; notifications: 6
+    "#);
+}

@@ -27,7 +27,8 @@ SCRAPE_TOKEN = "scrapeToken1uYh"
 SCRAPE_PASSWORD = "scrapePass0pLo"
 DOOR_TOKEN = "doorToken4hBn6"
 DOOR_PASSWORD = "doorPass8sWk3"
-SECRETS = (SLACK_TOKEN, SLACK_APP_TOKEN, SMTP_PASSWORD, ROUTING_KEY, WEBHOOK_TOKEN, SCRAPE_TOKEN, SCRAPE_PASSWORD, DOOR_TOKEN, DOOR_PASSWORD)
+HEARTBEAT_KEY = "heartbeatKey0bTq7Lm"
+SECRETS = (SLACK_TOKEN, SLACK_APP_TOKEN, SMTP_PASSWORD, ROUTING_KEY, WEBHOOK_TOKEN, SCRAPE_TOKEN, SCRAPE_PASSWORD, DOOR_TOKEN, DOOR_PASSWORD, HEARTBEAT_KEY)
 
 
 class Failure(AssertionError):
@@ -237,7 +238,8 @@ class Watchbell:
 
     def __init__(self, stage, config, files=None, level="debug", name="watchbell"):
         self.stage, self.name, self.level = stage, name, level
-        self.folder, self.data = stage.folder / "config", stage.folder / "data"
+        own = stage.folder if name == "watchbell" else stage.folder / name
+        self.folder, self.data = own / "config", own / "data"
         self.log = stage.logs / f"{stage.name}-{name}.log"
         self.port, self.process = 0, None
         self.write("watchbell.yml", config)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stage import SECRETS, Failure, Stage
 from stories import (
-    answering, chatting, differing, door, faulting, histograms, hostile, operated, paging, posting, querying, receiving, relaying, reloading, restarting,
+    answering, beating, chatting, differing, door, faulting, histograms, hostile, operated, paging, posting, querying, receiving, relaying, reloading, restarting,
     routing, scraping, silencing, templating)
 
 STORIES = (
@@ -42,6 +42,8 @@ STORIES = (
     answering.somebody_answers_over_kills,
     posting.amtool_adds_alerts,
     posting.prometheus_posts_to_watchbell,
+    beating.a_heartbeat_stays_away,
+    beating.one_watchbell_watches_another,
     hostile.hostile_bodies,
     hostile.hostile_targets,
     operated.endpoints,

@@ -34,7 +34,7 @@ const TIMES_MAX: usize = 1000;
 /// The greatest number of labels of `correlate_by`.
 const LABELS_MAX: usize = 32;
 
-/// Reads the block, with the receivers that stand for webhooks; `used` are the policies that receivers name.
+/// Reads the block, with the receivers that stand for webhooks; `used` are the policies that receivers and heartbeats name.
 pub(super) fn policies(
     fields: &mut Fields<'_>,
     surroundings: &Surroundings<'_>,
@@ -55,8 +55,8 @@ pub(super) fn policies(
                 inner.error_at("name", "config/duplicate", message);
             }
             if !used.contains(name.as_str()) {
-                let message = format!("no receiver pages by the policy `{}`", shorten(name));
-                let hint = format!("write `escalation: {}` in a receiver", shorten(name));
+                let message = format!("nothing pages by the policy `{}`", shorten(name));
+                let hint = format!("write `escalation: {}` in a receiver or a heartbeat", shorten(name));
                 reader.warning_hint("config/unused-policy", &inner.key_span("name"), message, &hint);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::formats::icalendar::{CALENDAR_BYTES_MAX, CalendarError};
 use crate::model::{Diagnostic, SourceFile, Timestamp};
-use crate::oncall::{Import, Override};
+use crate::oncall::{IMPORT_AHEAD, Import, Override};
 
 use super::super::main_file::Pattern;
 use super::super::sources::Files;
@@ -39,7 +39,7 @@ pub(in crate::config) struct CalendarFiles<'a> {
     pub(in crate::config) files: &'a dyn Files,
     /// The main file.
     pub(in crate::config) reader: &'a Reader<'a>,
-    /// The present; without it events that recur are taken for a year from their first time.
+    /// The present; what recurs is taken for a year before and after it, without it for a year from its first time.
     pub(in crate::config) now: Option<Timestamp>,
     /// What is wrong with them.
     pub(in crate::config) problems: Vec<Diagnostic>,
@@ -91,7 +91,7 @@ impl CalendarFiles<'_> {
                 return Vec::new();
             }
         };
-        let import = Import { plan: &oncall.plan, schedule, created_by: path, now: self.now };
+        let import = Import { plan: &oncall.plan, schedule, created_by: path, now: self.now, back: IMPORT_AHEAD };
         match import.read(&text) {
             Ok(imported) => imported.overrides.into_iter().map(|(_, one)| one).collect(),
             Err(errors) => {

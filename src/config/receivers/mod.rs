@@ -87,11 +87,19 @@ pub(super) struct ReceiverPlaces {
     pub(super) fallbacks: Vec<(String, Range<usize>)>,
 }
 
-/// The escalation policy that a receiver names, and where.
+/// The escalation policy that something names, and where.
 #[derive(Debug)]
 pub(super) struct EscalationPlace {
     pub(super) policy: String,
     pub(super) span: Range<usize>,
+}
+
+impl EscalationPlace {
+    /// What the field `escalation` names, if it is given.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<EscalationPlace> {
+        let span = fields.take("escalation")?.span.clone();
+        Some(EscalationPlace { policy: fields.need_text("escalation")?, span })
+    }
 }
 
 /// Reads every receiver; their names differ.
@@ -113,14 +121,13 @@ pub(super) fn receivers(
             fields.error_at("name", "config/receiver-name", message);
         }
         let mut integrations = integrations(&mut fields, defaults);
-        let escalation = fields.take("escalation").and_then(|_| fields.need_text("escalation"));
+        let escalation = EscalationPlace::read(&mut fields);
         let policy = delivery_policy(&mut fields);
         let fallback = fields.take("fallback").map(|node| node.span.clone());
-        if let Some(policy) = escalation {
-            let span = fields.take("escalation").map_or_else(|| fields.span().clone(), |node| node.span.clone());
-            let channel = Channel::Escalation(EscalationConfig { policy: policy.clone() });
+        if let Some(place) = escalation {
+            let channel = Channel::Escalation(EscalationConfig { policy: place.policy.clone() });
             integrations.push(Integration { send_resolved: true, channel });
-            places.escalations.push(EscalationPlace { policy, span });
+            places.escalations.push(place);
         }
         places.fallbacks.extend(name.clone().zip(fallback));
         fields.finish();

@@ -23,6 +23,7 @@ heartbeats:
     description: The other one
     escalation: primary
     key: 0123456789-${TOKEN}
+escalation_policies: [{name: primary, steps: [{targets: ['channel:console']}], fallback: ['channel:console']}]
 ",
     );
     let seconds = Duration::from_secs;

@@ -1,6 +1,7 @@
 //! `/api/v1/overrides`: exceptions from schedules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
@@ -17,8 +18,8 @@ use crate::engine::{Audit, Engine, OverrideFate};
 use crate::formats::icalendar::CalendarError;
 use crate::model::Timestamp;
 use crate::oncall::{
-    CalendarChanges, Import, Moment, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError, OverrideState,
-    SwapDraft,
+    CalendarChanges, Import, Moment, NameError, OncallPlan, Override, OverrideChange, OverrideDraft, OverrideError,
+    OverrideState, SwapDraft,
 };
 use crate::shell::service::{OverrideChanges, Stopping};
 use crate::shell::telemetry::Ids;
@@ -247,22 +248,32 @@ async fn set(State(app): State<App>, author: Author, body: Bytes) -> Response {
     }
 }
 
+/// What is asked of a calendar.
+struct ImportAsked {
+    schedule: String,
+    /// Nothing is changed.
+    is_rehearsal: bool,
+}
+
+impl ImportAsked {
+    fn read(query: Option<&str>) -> Result<ImportAsked, String> {
+        let mut found = parameters(query, &["schedule", "dry_run"])?;
+        let schedule = found.remove("schedule").ok_or("which schedule? give the parameter `schedule`")?;
+        match found.get("dry_run").map(String::as_str) {
+            None | Some("false") => Ok(ImportAsked { schedule, is_rehearsal: false }),
+            Some("true") => Ok(ImportAsked { schedule, is_rehearsal: true }),
+            Some(_) => Err("dry_run must be `true` or `false`".to_owned()),
+        }
+    }
+}
+
 /// `POST /api/v1/overrides/calendar`: sets what the events of a calendar say, and takes back what those of them said before that
 /// it no longer has. All or nothing. Answers once it is on disk.
 async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuery, body: Bytes) -> Response {
-    let found = match parameters(query.as_deref(), &["schedule", "dry_run"]) {
-        Ok(found) => found,
+    let asked = match ImportAsked::read(query.as_deref()) {
+        Ok(asked) => asked,
         Err(error) => return refused(StatusCode::BAD_REQUEST, error),
     };
-    let Some(schedule) = found.get("schedule").cloned() else {
-        return refused(StatusCode::BAD_REQUEST, "which schedule? give the parameter `schedule`");
-    };
-    let is_rehearsal = match found.get("dry_run").map(String::as_str) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return refused(StatusCode::BAD_REQUEST, "dry_run must be `true` or `false`"),
-    };
-    let now = app.clock.now();
     let read = app.decider.read(|engine| {
         let stored: Vec<Override> = engine.overrides().into_iter().map(|stored| stored.exception.clone()).collect();
         (stored, Arc::clone(engine.oncall()))
@@ -271,35 +282,46 @@ async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuer
         Ok(read) => read,
         Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     };
-    let (created_by, by) = (author.actor.name.to_string(), Arc::clone(&plan));
+    let ImportAsked { schedule, is_rehearsal } = asked;
+    let (now, created_by, by) = (app.clock.now(), author.actor.name.to_string(), Arc::clone(&plan));
     let read = tokio::task::spawn_blocking(move || {
         let text = String::from_utf8_lossy(&body);
-        let schedule = by.known_schedule(&schedule).map_err(|error| refused(StatusCode::NOT_FOUND, error))?;
-        let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now) };
-        let imported = import.read(&text).map_err(|problems| not_imported(&problems))?;
+        let schedule = by.known_schedule(&schedule).map_err(NotImported::Schedule)?;
+        let import = Import { plan: &by, schedule, created_by: &created_by, now: Some(now), back: Duration::ZERO };
+        let imported = import.read(&text).map_err(NotImported::Events)?;
         Ok(imported.against(stored, now))
     });
     let changes: CalendarChanges = match read.await {
         Ok(Ok(changes)) => changes,
-        Ok(Err(refusal)) => return refusal,
+        Ok(Err(error)) => return NotImported::answer(&error),
         Err(error) => return refused(StatusCode::SERVICE_UNAVAILABLE, error),
     };
-    let answer = |now| {
-        let set =
-            changes.set.iter().map(|one| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now));
-        let removed = changes.removed.iter().map(|one| &one.id).collect::<Vec<_>>();
-        let data = json!({ "set": set.collect::<Vec<_>>(), "removed": removed, "unchanged": changes.unchanged });
-        Json(json!({ "status": "success", "data": data })).into_response()
-    };
-    if is_rehearsal || (changes.set.is_empty() && changes.removed.is_empty()) {
-        return answer(now);
+    let CalendarChanges { set, removed, unchanged } = changes;
+    let removed: Vec<String> = removed.into_iter().map(|one| one.id).collect();
+    let shown = |one: &Override| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now);
+    let shown: Vec<Value> = set.iter().map(shown).collect();
+    let answer = json!({ "status": "success", "data": { "set": shown, "removed": removed, "unchanged": unchanged } });
+    if !is_rehearsal && !(set.is_empty() && removed.is_empty()) {
+        let audit = author.audit("override.import", &format!("{} set, {} removed", set.len(), removed.len()));
+        if let Err(refusal) = change(&app, OverrideChanges { set, removed }, audit).await {
+            return *refusal;
+        }
     }
-    let subject = format!("{} set, {} removed", changes.set.len(), changes.removed.len());
-    let audit = author.audit("override.import", &subject);
-    let removed = changes.removed.iter().map(|one| one.id.clone()).collect();
-    match change(&app, OverrideChanges { set: changes.set.clone(), removed }, audit).await {
-        Ok(()) => answer(app.clock.now()),
-        Err(refusal) => *refusal,
+    Json(answer).into_response()
+}
+
+/// Why a calendar is not taken.
+enum NotImported {
+    Schedule(NameError),
+    Events(Vec<CalendarError>),
+}
+
+impl NotImported {
+    fn answer(&self) -> Response {
+        match self {
+            NotImported::Schedule(error) => refused(StatusCode::NOT_FOUND, error),
+            NotImported::Events(problems) => not_imported(problems),
+        }
     }
 }
 
@@ -365,4 +387,78 @@ async fn remove(State(app): State<App>, author: Author, Path(id): Path<String>) 
 
 fn removed(id: &str, fate: OverrideFate) -> Response {
     Json(json!({ "status": "success", "data": { "id": id, "fate": fate } })).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{MemoryFiles, load};
+
+    fn plan() -> Arc<OncallPlan> {
+        let fixture = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/oncall/watchbell.yml"));
+        let files = MemoryFiles::new([("w.yml", fixture)]);
+        load(Some("w.yml"), &files, &|_| None).expect("valid").plan.engine.oncall
+    }
+
+    fn read(body: &str) -> Result<Vec<Override>, String> {
+        let posted: Posted = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        posted.read(&plan(), &Asking { created_by: "ada", ids: &Ids::random() }).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_posted() {
+        let swap = r#"{"swap":{"schedule":"primary","user":"ada","with":"ben","from":"2026-11-16T09:00","until":"2026-11-17",
+            "and_from":"2026-11-23T09:00","and_until":"2026-11-24"},"comment":"c"}"#;
+        for (body, expected) in [
+            (
+                r#"{"schedule":"primary","replace":{"user":"ada","by":"cy"},"from":"2026-07-25","until":"2026-07-26T09:00:00Z"}"#,
+                "ada: cy instead of ada 2026-07-24T23:00:00Z 2026-07-26T09:00:00Z",
+            ),
+            (
+                r#"{"absent":"dee","from":"2026-12-24","until":"2026-12-25"}"#,
+                "ada: dee is absent 2026-12-24T05:00:00Z 2026-12-25T05:00:00Z",
+            ),
+            (
+                swap,
+                "ada: ben instead of ada 2026-11-16T09:00:00Z 2026-11-17T00:00:00Z\nada: ada instead of ben 2026-11-23T09:00:00Z 2026-11-24T00:00:00Z",
+            ),
+        ] {
+            let found = read(body).expect(body);
+            let shown =
+                found.iter().map(|one| format!("{}: {} {} {}", one.created_by, one.change, one.from, one.until));
+            assert_eq!(shown.collect::<Vec<_>>().join("\n"), expected, "{body}");
+        }
+        let json = Listed { exception: read(swap).expect("a swap").remove(0), created_at: None };
+        let json = json.json(&plan(), Timestamp::from_seconds(0));
+        assert_eq!(
+            (&json["replace"]["by"], &json["state"], &json["time_zone"]),
+            (&json!("ben"), &json!("pending"), &json!("Europe/London"))
+        );
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (body, expected) in [
+            ("{}", "exactly one of"),
+            (r#"{"add":"ada","absent":"ada","from":"2026-07-25","until":"2026-07-26"}"#, "exactly one of"),
+            (r#"{"add":"ada","until":"2026-07-26"}"#, "an override needs `from`"),
+            (r#"{"add":"ada","from":"2026-07-26"}"#, "an override needs `until`"),
+            (r#"{"add":"ada","from":"noon","until":"2026-07-26"}"#, "`from`: no time; write"),
+            (r#"{"add":"ada","from":"2026-07-26","until":"2026-07-25"}"#, "must be after `from`"),
+            (r#"{"add":"adda","from":"2026-07-25","until":"2026-07-26"}"#, "did you mean `ada`?"),
+            (r#"{"ad":"ada"}"#, "unknown field `ad`"),
+            (r#"{"replace":{"user":"ada"}}"#, "missing field `by`"),
+            (
+                r#"{"schedule":"primary","swap":{"schedule":"primary","user":"ada","with":"ben","from":"","until":"","and_from":"","and_until":""}}"#,
+                "`schedule` belongs inside `swap`",
+            ),
+            (
+                r#"{"swap":{"schedule":"primary","user":"ada","with":"ben","from":"2026-11-23","until":"2026-11-24","and_from":"","and_until":""}}"#,
+                "`and_from`: no time; write",
+            ),
+        ] {
+            let error = read(body).expect_err(body);
+            assert!(error.contains(expected), "{body}: {error}");
+        }
+    }
 }

@@ -50,7 +50,7 @@ impl WatchdogTask {
 
 struct Watchdog {
     config: WatchdogConfig,
-    /// Kept while it works; made anew after a failure, should files have changed.
+    /// Kept while it works.
     client: Option<HttpClient>,
     vitals: Vitals,
     clock: Clock,
@@ -79,52 +79,15 @@ impl Watchdog {
             self.note(Some(format!("nothing is said, since {}", Ailment::as_str(ailment))));
             return WatchdogResult::Withheld;
         }
-        match self.ping().await {
+        match ping(&self.config, &mut self.client).await {
             Ok(()) => {
                 self.note(None);
                 WatchdogResult::Success
             }
             Err(error) => {
-                self.client = None;
                 self.note(Some(error));
                 WatchdogResult::Failure
             }
-        }
-    }
-
-    /// Asks for the address once.
-    ///
-    /// # Errors
-    ///
-    /// Why nobody has heard it, without secrets.
-    async fn ping(&mut self) -> Result<(), String> {
-        let mut hidden = Hidden::default();
-        let asked = self.ask(&mut hidden).await;
-        asked.map_err(|error| hidden.redact(&error))
-    }
-
-    async fn ask(&mut self, hidden: &mut Hidden) -> Result<(), String> {
-        let WatchdogConfig { url, timeout, method, http, .. } = &self.config;
-        let url = reveal(url).await.map_err(|error| error.to_string())?;
-        hidden.add_url(&url);
-        let client = match self.client.take() {
-            Some(client) => client,
-            None => HttpClient::new(http, *timeout).await.map_err(|error| error.to_string())?,
-        };
-        let method = match method {
-            WatchdogMethod::Get => Method::GET,
-            WatchdogMethod::Head => Method::HEAD,
-            WatchdogMethod::Post => Method::POST,
-        };
-        let answer = client.send(client.request(method, &url), http, hidden).await;
-        let answer = answer.map_err(|error| match error {
-            SendError::Client(error) => error.to_string(),
-            SendError::Request(error) => describe(error),
-        })?;
-        self.client = Some(client);
-        match answer.status().is_success() {
-            true => Ok(()),
-            false => Err(format!("the answer is {}", answer.status())),
         }
     }
 
@@ -137,5 +100,100 @@ impl Watchdog {
             None => debug!("watchdog heard"),
         }
         self.trouble = trouble;
+    }
+}
+
+/// Asks for the address once.
+///
+/// # Errors
+///
+/// Why nobody has heard it, without secrets.
+async fn ping(config: &WatchdogConfig, client: &mut Option<HttpClient>) -> Result<(), String> {
+    let mut hidden = Hidden::default();
+    let asked = ask(config, client, &mut hidden).await;
+    asked.map_err(|error| hidden.redact(&error))
+}
+
+async fn ask(
+    WatchdogConfig { url, timeout, method, http, .. }: &WatchdogConfig,
+    kept: &mut Option<HttpClient>,
+    hidden: &mut Hidden,
+) -> Result<(), String> {
+    let url = reveal(url).await.map_err(|error| error.to_string())?;
+    hidden.add_url(&url);
+    let client = match kept.take() {
+        Some(client) => client,
+        None => HttpClient::new(http, *timeout).await.map_err(|error| error.to_string())?,
+    };
+    let method = match method {
+        WatchdogMethod::Get => Method::GET,
+        WatchdogMethod::Head => Method::HEAD,
+        WatchdogMethod::Post => Method::POST,
+    };
+    let answer = client.send(client.request(method, &url), http, hidden).await;
+    let answer = answer.map_err(|error| match error {
+        SendError::Client(error) => error.to_string(),
+        SendError::Request(error) => describe(error),
+    })?;
+    match answer.status().is_success() {
+        true => {
+            // Made anew after a failure, should files have changed.
+            *kept = Some(client);
+            Ok(())
+        }
+        false => Err(format!("the answer is {}", answer.status())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::{HttpConfig, Secret};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Answers each connection with one of `statuses`, and returns how the requests began.
+    async fn answer(listener: TcpListener, statuses: &[&str]) -> Vec<String> {
+        let mut asked = Vec::new();
+        for status in statuses {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut head = vec![0; 4096];
+            let read = stream.read(&mut head).await.expect("a request");
+            let text = String::from_utf8_lossy(&head[..read]).into_owned();
+            asked.push(text.lines().next().unwrap_or_default().to_owned());
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.expect("written");
+        }
+        asked
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_and_what_is_said_of_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut config = WatchdogConfig {
+            url: Secret::Value(format!("http://{address}/ping/0123456789-secret-path?key=s3cret-key")),
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            method: WatchdogMethod::Post,
+            http: HttpConfig::default(),
+        };
+        let statuses = ["200 OK", "204 No Content", "503 Service Unavailable"];
+        let server = tokio::spawn(async move { answer(listener, &statuses).await });
+        let mut client = None;
+        assert_eq!(ping(&config, &mut client).await, Ok(()));
+        config.method = WatchdogMethod::Head;
+        assert_eq!(ping(&config, &mut client).await, Ok(()));
+        config.method = WatchdogMethod::Get;
+        assert_eq!(ping(&config, &mut client).await, Err("the answer is 503 Service Unavailable".to_owned()));
+        let path = "/ping/0123456789-secret-path?key=s3cret-key HTTP/1.1";
+        let expected = ["POST", "HEAD", "GET"].map(|method| format!("{method} {path}"));
+        assert_eq!(server.await.expect("answered"), expected);
+        // Nobody listens any more; the address is not told.
+        let error = ping(&config, &mut None).await.expect_err("refused");
+        assert!(!error.contains("s3cret") && !error.contains("secret-path"), "{error}");
+        config.url = Secret::Value("no address of s3cret-key".to_owned());
+        let error = ping(&config, &mut None).await.expect_err("no address");
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }

@@ -21,13 +21,13 @@ fn what_is_wrong_is_told() {
         ("after: 5m", "after: 5m, repeat: 0"),
         ("    steps:\n      - {targets: ['schedule:primary']}\n      - {after: 5m, targets: ['team:web']}\n", "    steps: []\n"),
     ]), @r"
-    warning[config/unused-policy]: no receiver pages by the policy `web`
+    warning[config/unused-policy]: nothing pages by the policy `web`
       --> watchbell.yml:14:5
        |
     14 |   - name: web
        |     ^^^^
        |
-       = help: write `escalation: web` in a receiver
+       = help: write `escalation: web` in a receiver or a heartbeat
 
     error[config/unknown-policy]: no escalation policy is named `wbe`
       --> watchbell.yml:21:39
@@ -38,13 +38,13 @@ fn what_is_wrong_is_told() {
        = help: did you mean `web`?
 
     ---
-    warning[config/unused-policy]: no receiver pages by the policy `web`
+    warning[config/unused-policy]: nothing pages by the policy `web`
       --> watchbell.yml:14:5
        |
     14 |   - name: web
        |     ^^^^
        |
-       = help: write `escalation: web` in a receiver
+       = help: write `escalation: web` in a receiver or a heartbeat
 
     ---
     error[config/unknown-receiver]: no receiver is named `room`

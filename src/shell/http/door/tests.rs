@@ -412,3 +412,38 @@ async fn connections_are_limited() {
     drop(first);
     assert_eq!(second.await.expect("done"), 200);
 }
+
+#[tokio::test]
+async fn a_heartbeat_with_a_key_is_told_by_it_or_by_a_login() {
+    let heartbeats = "\nheartbeats: [{name: job, interval: 1m, key: job-key-01234567}, {name: open, interval: 1m}]\n";
+    let (open, guarded) =
+        (Server::start(&format!(" {{}}{heartbeats}")).await, Server::start(&format!("{}{heartbeats}", logins())).await);
+    let right = "heartbeat job write";
+    for (server, path, token, expected) in [
+        (&open, "/api/v1/heartbeat/job?key=job-key-01234567", None, (200, right)),
+        (&open, "/api/v1/heartbeat/job/fail?key=job-key-01234567", None, (200, right)),
+        (&open, "/api/v1/heartbeat/job?key=job-key-0123456", None, (403, "missing or wrong")),
+        (&open, "/api/v1/heartbeat/job", None, (403, "missing or wrong")),
+        (&open, "/api/v1/heartbeat/open?key=any", None, (200, "anonymous admin")),
+        // The key opens nothing else.
+        (&guarded, "/api/v1/heartbeat/open?key=job-key-01234567", None, (401, "log in")),
+        (&guarded, "/metrics?key=job-key-01234567", None, (401, "log in")),
+        (&guarded, "/api/v1/heartbeat/job?key=job-key-01234567", None, (200, right)),
+        (&guarded, "/api/v1/heartbeat/job", None, (403, "missing or wrong")),
+        (&guarded, "/api/v1/heartbeat/job", Some("write-token"), (200, "t-write write")),
+        (&guarded, "/api/v1/heartbeat/job?key=wrong", Some("write-token"), (200, "t-write write")),
+        (&guarded, "/api/v1/heartbeat/job", Some("read-token"), (403, "`t-read` has read")),
+    ] {
+        for method in [Method::POST, Method::GET] {
+            let mut request = server.request(method.clone(), path);
+            if path == "/metrics" && method == Method::POST {
+                continue;
+            }
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let (status, text) = server.answer(request).await;
+            assert!((status, text.contains(expected.1)) == (expected.0, true), "{path} {token:?}: {status} {text}");
+        }
+    }
+}
