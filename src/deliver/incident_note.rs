@@ -62,7 +62,7 @@ impl IncidentNote {
             opened_at: self.opened_at,
             answer_by: self.answer_by,
             links: IncidentLinks {
-                show: format!("{external_url}/#/incidents/{}", self.number),
+                show: format!("{external_url}/api/v1/incidents/{}", self.number),
                 answers: AnswerLinks::default(),
             },
         }

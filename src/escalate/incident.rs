@@ -211,6 +211,12 @@ impl IncidentState {
 }
 
 impl Incident {
+    /// The key by which receivers recognise it; with the moment of its opening, so that no other installation's, and none from
+    /// before the data folder was begun anew, is the same.
+    pub fn group_key(&self) -> String {
+        format!("incident/{}/{}", self.number, self.opened_at.millis())
+    }
+
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, IncidentState::Closed { .. })

@@ -93,8 +93,8 @@ impl Incident {
                     self.begin(now, Begun::AckTimedOut { by: by.name, after: timeout });
                     self.set_deadline(now, look.world.plan);
                 } else if !reminded && at + timeout.saturating_sub(self.policy.ack_reminder) <= now {
-                    let text =
-                        format!("acknowledged by {}, and opened again at {} unless it is over", by.name, at + timeout);
+                    let ends_at = Timestamp::from_seconds((at + timeout).millis() / 1000);
+                    let text = format!("acknowledged by {}, and opened again at {ends_at} unless it is over", by.name);
                     self.state = IncidentState::Acknowledged { by: by.clone(), at, reminded: true };
                     self.note(now, Happening::Reminded);
                     look.orders.push(Order::Remind { user: by.name, text });

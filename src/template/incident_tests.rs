@@ -23,7 +23,7 @@ fn page() -> NotificationData {
         opened_at: Timestamp::parse_rfc3339("2026-03-01T10:20:30Z").unwrap(),
         answer_by: Timestamp::parse_rfc3339("2026-03-01T10:35:30Z"),
         links: IncidentLinks {
-            show: "https://bell.example/#/incidents/12".to_owned(),
+            show: "https://bell.example/api/v1/incidents/12".to_owned(),
             answers: AnswerLinks { ack, ..AnswerLinks::default() },
         },
     }));
@@ -65,7 +65,7 @@ fn a_page() {
     --- __subject
     [PAGE P1] HostDown <web-1> (incident 12)
     --- __alertmanagerURL
-    https://bell.example/#/incidents/12
+    https://bell.example/api/v1/incidents/12
     --- __text_alerts_by_status
     Why ada: step 2 of 3, on call by secondary; 3m late
     Answer by: 2026-03-01 10:35:30 UTC
@@ -75,7 +75,7 @@ fn a_page() {
      - HighLatency api
      - Errors shop & co
     Acknowledge: https://bell.example/a?t=1&u=<2>
-    Show: https://bell.example/#/incidents/12
+    Show: https://bell.example/api/v1/incidents/12
 
     Alerts firing:
     Labels:
@@ -93,7 +93,7 @@ fn a_page() {
     - **Opened:** 2026-03-01 10:20:30 UTC
     - **Symptoms:** HighLatency api; Errors shop & co
 
-    [Acknowledge](https://bell.example/a?t=1&u=<2>) [Show](https://bell.example/#/incidents/12)
+    [Acknowledge](https://bell.example/a?t=1&u=<2>) [Show](https://bell.example/api/v1/incidents/12)
 
     # Alerts firing:
 
@@ -124,7 +124,7 @@ fn a_page() {
      - HighLatency api
      - Errors shop & co
     Acknowledge: https://bell.example/a?t=1&u=<2>
-    Show: https://bell.example/#/incidents/12
+    Show: https://bell.example/api/v1/incidents/12
 
     Alerts firing:
     Labels:
@@ -164,7 +164,7 @@ fn later_words() {
     Answer: acknowledged by ada by link
     Priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     Opened: 2026-03-01 10:20:30 UTC
-    Show: https://bell.example/#/incidents/12
+    Show: https://bell.example/api/v1/incidents/12
 
     --- webex.default.message
     **[ACK] incident 12 HostDown <web-1>: acknowledged by ada by link**
@@ -173,7 +173,7 @@ fn later_words() {
     - **Priority:** 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     - **Opened:** 2026-03-01 10:20:30 UTC
 
-    [Show](https://bell.example/#/incidents/12)
+    [Show](https://bell.example/api/v1/incidents/12)
 
     --- twilio.default.body
     [ACK] incident 12: HostDown <web-1>: acknowledged by ada by link
@@ -185,7 +185,7 @@ fn later_words() {
     Reminder: the acknowledgement of ada ends at 11:20
     Priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     Opened: 2026-03-01 10:20:30 UTC
-    Show: https://bell.example/#/incidents/12
+    Show: https://bell.example/api/v1/incidents/12
 
     --- webex.default.message
     **[REMINDER] incident 12 HostDown <web-1>: the acknowledgement of ada ends at 11:20**
@@ -194,7 +194,7 @@ fn later_words() {
     - **Priority:** 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     - **Opened:** 2026-03-01 10:20:30 UTC
 
-    [Show](https://bell.example/#/incidents/12)
+    [Show](https://bell.example/api/v1/incidents/12)
 
     --- twilio.default.body
     [REMINDER] incident 12: HostDown <web-1>: the acknowledgement of ada ends at 11:20
@@ -206,7 +206,7 @@ fn later_words() {
     Over: resolved by ada: disk replaced
     Priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     Opened: 2026-03-01 10:20:30 UTC
-    Show: https://bell.example/#/incidents/12
+    Show: https://bell.example/api/v1/incidents/12
 
     --- webex.default.message
     **[RESOLVED] incident 12 HostDown <web-1>: resolved by ada: disk replaced**
@@ -215,7 +215,7 @@ fn later_words() {
     - **Priority:** 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
     - **Opened:** 2026-03-01 10:20:30 UTC
 
-    [Show](https://bell.example/#/incidents/12)
+    [Show](https://bell.example/api/v1/incidents/12)
 
     --- twilio.default.body
     [RESOLVED] incident 12: HostDown <web-1>: resolved by ada: disk replaced
@@ -307,7 +307,7 @@ fn html_of_mails() {
     </ul>
     </td></tr>
     <tr><td style="padding:16px 20px;">
-    <a href="https://bell.example/#/incidents/12" style="display:inline-block;padding:10px 16px;background:#234a8b;color:#ffffff;text-decoration:none;">
+    <a href="https://bell.example/api/v1/incidents/12" style="display:inline-block;padding:10px 16px;background:#234a8b;color:#ffffff;text-decoration:none;">
     "#);
     let brief = html(&word("answered", "acknowledged by <ada> by link"));
     assert!(
@@ -326,7 +326,7 @@ fn fields() {
         ("{{ .Incident }}", "{12 page P1 HostDown <web-1> step 2 of 3, on call by secondary; 3m late}"),
         (
             "{{ toJson .Incident }}",
-            r#"{"number":12,"kind":"page","user":"ada","title":"HostDown \u003cweb-1\u003e","text":"step 2 of 3, on call by secondary; 3m late","severity":"P1","priority":"112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)","symptoms":["HighLatency api","Errors shop \u0026 co"],"openedAt":"2026-03-01T10:20:30Z","answerBy":"2026-03-01T10:35:30Z","links":{"show":"https://bell.example/#/incidents/12","ack":"https://bell.example/a?t=1\u0026u=\u003c2\u003e"}}"#,
+            r#"{"number":12,"kind":"page","user":"ada","title":"HostDown \u003cweb-1\u003e","text":"step 2 of 3, on call by secondary; 3m late","severity":"P1","priority":"112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)","symptoms":["HighLatency api","Errors shop \u0026 co"],"openedAt":"2026-03-01T10:20:30Z","answerBy":"2026-03-01T10:35:30Z","links":{"show":"https://bell.example/api/v1/incidents/12","ack":"https://bell.example/a?t=1\u0026u=\u003c2\u003e"}}"#,
         ),
     ] {
         assert_eq!(NotificationTemplates::default().text(template, &page).as_deref(), Ok(expected), "{template}");

@@ -152,7 +152,7 @@ const MISTAKES: [(&str, &str); 14] = [
     ("no_such_rule_file", "rule_files:\n  - absent.yml\n"),
     ("unset_variable", "global:\n  slack_api_url: https://hooks.example/${WATCHBELL_TEST_UNSET}\n"),
     ("tab", "groups:\n\t- name: api\n"),
-    ("later_block", "escalation_policies:\n  - name: crew\n"),
+    ("later_block", "scrape_config_files:\n  - jobs.yml\n"),
 ];
 
 #[test]

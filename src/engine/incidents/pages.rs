@@ -105,7 +105,7 @@ impl Engine {
             receiver: receiver.to_owned(),
             channel: String::new(),
             integration: 0,
-            group_key: incident_key(number),
+            group_key: incident.group_key(),
             group_labels: incident.labels.clone(),
             route_labels: Labels::default(),
             alerts,
@@ -209,11 +209,6 @@ impl Engine {
             });
         }
     }
-}
-
-/// The key by which receivers recognise the incident.
-fn incident_key(number: u64) -> String {
-    format!("incident/{number}")
 }
 
 fn note_paged(incident: &mut Incident, user: Option<String>, receiver: String, deliveries: Vec<u64>, now: Timestamp) {

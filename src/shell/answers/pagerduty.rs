@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::signature::is_sha256_hex;
-use crate::deliver::dedup_key;
 use crate::escalate::{Action, NOTE_BYTES_MAX};
 
 /// How many signatures of one request are looked at.
@@ -126,11 +125,6 @@ pub fn read(body: &[u8]) -> Option<PagerdutyEvent> {
     })
 }
 
-/// The key that pages about incident `number` are sent by: that of their group, `incident/NUMBER`.
-pub fn key_of(number: u64) -> String {
-    dedup_key(&format!("incident/{number}"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -223,7 +217,6 @@ mod tests {
         let ping =
             r#"{"event":{"id":"1","event_type":"pagey.ping","agent":null,"data":{"message":"Hello","type":"ping"}}}"#;
         assert_eq!(read(ping.as_bytes()).and_then(|event| event.action), None);
-        assert_eq!(key_of(12).len(), 64);
     }
 
     proptest! {

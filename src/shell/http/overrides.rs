@@ -301,7 +301,8 @@ async fn import(State(app): State<App>, author: Author, RawQuery(query): RawQuer
     let shown = |one: &Override| Listed { exception: one.clone(), created_at: Some(now) }.json(&plan, now);
     let shown: Vec<Value> = set.iter().map(shown).collect();
     let answer = json!({ "status": "success", "data": { "set": shown, "removed": removed, "unchanged": unchanged } });
-    if !is_rehearsal && !(set.is_empty() && removed.is_empty()) {
+    let changes_something = !set.is_empty() || !removed.is_empty();
+    if changes_something && !is_rehearsal {
         let audit = author.audit("override.import", &format!("{} set, {} removed", set.len(), removed.len()));
         if let Err(refusal) = change(&app, OverrideChanges { set, removed }, audit).await {
             return *refusal;

@@ -22,7 +22,7 @@ fn console() {
     2026-11-22 03:00:00Z  PAGE P1   incident 12: HostDown web-1  (to ada: step 2 of 3, on call by secondary; 3m late; answer by 2026-11-22 03:10:00Z)
         priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
         symptom: HighLoad a:9100
-        show: http://watchbell.example.org/#/incidents/12
+        show: http://watchbell.example.org/api/v1/incidents/12
         FIRING    HighLoad  {instance="a:9100", severity="critical"}  Load is high, überall  (for 5m)
                   value: 9.5
 
@@ -30,13 +30,13 @@ fn console() {
     2026-11-22 03:00:00Z  ACK       incident 12: HostDown web-1  (to ada: acknowledged by ada by link)
         priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
         symptom: HighLoad a:9100
-        show: http://watchbell.example.org/#/incidents/12
+        show: http://watchbell.example.org/api/v1/incidents/12
 
     --- closed
     2026-11-22 03:00:00Z  RESOLVED  incident 12: HostDown web-1  (to ada: resolved by ada: restarted)
         priority: 112 = 100 (P1) + 10 (2 services) + 2 (open for 25m)
         symptom: HighLoad a:9100
-        show: http://watchbell.example.org/#/incidents/12
+        show: http://watchbell.example.org/api/v1/incidents/12
         FIRING    HighLoad  {instance="a:9100", severity="critical"}  Load is high, überall  (for 5m)
                   value: 9.5
     "#);
@@ -58,7 +58,7 @@ fn email() {
     2 of 3, on call by secondary; 3m late; answer by 2026-11-22 03:10:00Z)
         priority: 112 =3D 100 (P1) + 10 (2 services) + 2 (open for 25m)
         symptom: HighLoad a:9100
-        show: http://watchbell.example.org/#/incidents/12
+        show: http://watchbell.example.org/api/v1/incidents/12
         FIRING    HighLoad  {instance=3D"a:9100", severity=3D"critical"}  Load =
     is high, =C3=BCberall  (for 5m)
                   value: 9.5
@@ -86,7 +86,7 @@ fn webhook() {
       "answerBy": "2026-11-22T03:10:00Z",
       "kind": "page",
       "links": {
-        "show": "http://watchbell.example.org/#/incidents/12"
+        "show": "http://watchbell.example.org/api/v1/incidents/12"
       },
       "number": 12,
       "openedAt": "2026-11-22T02:55:00Z",
@@ -122,9 +122,9 @@ fn slack() {
       "attachments": [
         {
           "title": "[PAGE P1] HostDown web-1 (incident 12)",
-          "title_link": "http://watchbell.example.org/#/incidents/12",
+          "title_link": "http://watchbell.example.org/api/v1/incidents/12",
           "text": "Why ada: step 2 of 3, on call by secondary; 3m late",
-          "fallback": "[PAGE P1] HostDown web-1 (incident 12) | http://watchbell.example.org/#/incidents/12",
+          "fallback": "[PAGE P1] HostDown web-1 (incident 12) | http://watchbell.example.org/api/v1/incidents/12",
           "callback_id": "",
           "fields": [
             {
@@ -175,9 +175,9 @@ fn slack() {
       "attachments": [
         {
           "title": "[ACK] incident 12 HostDown web-1: acknowledged by ada by link",
-          "title_link": "http://watchbell.example.org/#/incidents/12",
+          "title_link": "http://watchbell.example.org/api/v1/incidents/12",
           "text": "Answer: acknowledged by ada by link",
-          "fallback": "[ACK] incident 12 HostDown web-1: acknowledged by ada by link | http://watchbell.example.org/#/incidents/12",
+          "fallback": "[ACK] incident 12 HostDown web-1: acknowledged by ada by link | http://watchbell.example.org/api/v1/incidents/12",
           "callback_id": "",
           "fields": [
             {
@@ -223,9 +223,9 @@ fn slack() {
       "attachments": [
         {
           "title": "[RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted",
-          "title_link": "http://watchbell.example.org/#/incidents/12",
+          "title_link": "http://watchbell.example.org/api/v1/incidents/12",
           "text": "Over: resolved by ada: restarted",
-          "fallback": "[RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted | http://watchbell.example.org/#/incidents/12",
+          "fallback": "[RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted | http://watchbell.example.org/api/v1/incidents/12",
           "callback_id": "",
           "fields": [
             {
@@ -290,7 +290,7 @@ fn pagerduty() {
         }
       },
       "client": "Watchbell",
-      "client_url": "http://watchbell.example.org/#/incidents/12"
+      "client_url": "http://watchbell.example.org/api/v1/incidents/12"
     }
     --- answered
     {
@@ -312,7 +312,7 @@ fn pagerduty() {
         }
       },
       "client": "Watchbell",
-      "client_url": "http://watchbell.example.org/#/incidents/12"
+      "client_url": "http://watchbell.example.org/api/v1/incidents/12"
     }
     --- closed
     {
@@ -334,7 +334,7 @@ fn pagerduty() {
         }
       },
       "client": "Watchbell",
-      "client_url": "http://watchbell.example.org/#/incidents/12"
+      "client_url": "http://watchbell.example.org/api/v1/incidents/12"
     }
     "#);
     // A name that the user's template yields takes precedence, as long as PagerDuty knows it.
@@ -428,7 +428,7 @@ fn telephones() {
       "tags": [
         "rotating_light"
       ],
-      "click": "http://watchbell.example.org/#/incidents/12"
+      "click": "http://watchbell.example.org/api/v1/incidents/12"
     }
     --- answered
     {
@@ -438,7 +438,7 @@ fn telephones() {
       "tags": [
         "ok_hand"
       ],
-      "click": "http://watchbell.example.org/#/incidents/12"
+      "click": "http://watchbell.example.org/api/v1/incidents/12"
     }
     --- closed
     {
@@ -448,7 +448,7 @@ fn telephones() {
       "tags": [
         "white_check_mark"
       ],
-      "click": "http://watchbell.example.org/#/incidents/12"
+      "click": "http://watchbell.example.org/api/v1/incidents/12"
     }
     "#);
     insta::assert_snapshot!(told("gotify", "{url: 'http://x/', token: t, message: m}"), @r#"
@@ -475,19 +475,19 @@ fn telephones() {
     --- page
     title: [PAGE P1] HostDown web-1 (incident 12)
     message: m
-    url: http://watchbell.example.org/#/incidents/12
+    url: http://watchbell.example.org/api/v1/incidents/12
     priority: 2
     retry: 60
     expire: 3600
     --- answered
     title: [ACK] incident 12 HostDown web-1: acknowledged by ada by link
     message: m
-    url: http://watchbell.example.org/#/incidents/12
+    url: http://watchbell.example.org/api/v1/incidents/12
     priority: 0
     --- closed
     title: [RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted
     message: m
-    url: http://watchbell.example.org/#/incidents/12
+    url: http://watchbell.example.org/api/v1/incidents/12
     priority: 0
     ");
 }
@@ -516,7 +516,7 @@ fn chats() {
     insta::assert_snapshot!(told("telegram", "{bot_token: t, chat_id: 1}"), @r#"
     --- page
     {
-      "text": "[PAGE P1] HostDown web-1 (incident 12)\nWhy ada: step 2 of 3, on call by secondary; 3m late\nAnswer by: 2026-11-22 03:10:00 UTC\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/#/incidents/12\nLoad is high, überall 9.5\n\nAlerts firing:\nLabels:\n - alertname = HighLoad\n - instance = a:9100\n - severity = critical\nAnnotations:\n - summary = Load is high, überall\n - value = 9.5\nSource: http://watchbell.example.org/graph?g0.expr=node_load1\n",
+      "text": "[PAGE P1] HostDown web-1 (incident 12)\nWhy ada: step 2 of 3, on call by secondary; 3m late\nAnswer by: 2026-11-22 03:10:00 UTC\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/api/v1/incidents/12\nLoad is high, überall 9.5\n\nAlerts firing:\nLabels:\n - alertname = HighLoad\n - instance = a:9100\n - severity = critical\nAnnotations:\n - summary = Load is high, überall\n - value = 9.5\nSource: http://watchbell.example.org/graph?g0.expr=node_load1\n",
       "parse_mode": "HTML",
       "link_preview_options": {
         "is_disabled": true
@@ -524,7 +524,7 @@ fn chats() {
     }
     --- answered
     {
-      "text": "[ACK] incident 12 HostDown web-1: acknowledged by ada by link\nAnswer: acknowledged by ada by link\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/#/incidents/12\n",
+      "text": "[ACK] incident 12 HostDown web-1: acknowledged by ada by link\nAnswer: acknowledged by ada by link\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/api/v1/incidents/12\n",
       "parse_mode": "HTML",
       "link_preview_options": {
         "is_disabled": true
@@ -532,7 +532,7 @@ fn chats() {
     }
     --- closed
     {
-      "text": "[RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted\nOver: resolved by ada: restarted\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/#/incidents/12\nLoad is high, überall 9.5\n\nAlerts firing:\nLabels:\n - alertname = HighLoad\n - instance = a:9100\n - severity = critical\nAnnotations:\n - summary = Load is high, überall\n - value = 9.5\nSource: http://watchbell.example.org/graph?g0.expr=node_load1\n",
+      "text": "[RESOLVED] incident 12 HostDown web-1: resolved by ada: restarted\nOver: resolved by ada: restarted\nPriority: 112 = 100 (P1) &#43; 10 (2 services) &#43; 2 (open for 25m)\nOpened: 2026-11-22 02:55:00 UTC\nSymptoms:\n - HighLoad a:9100\nShow: http://watchbell.example.org/api/v1/incidents/12\nLoad is high, überall 9.5\n\nAlerts firing:\nLabels:\n - alertname = HighLoad\n - instance = a:9100\n - severity = critical\nAnnotations:\n - summary = Load is high, überall\n - value = 9.5\nSource: http://watchbell.example.org/graph?g0.expr=node_load1\n",
       "parse_mode": "HTML",
       "link_preview_options": {
         "is_disabled": true

@@ -9,9 +9,10 @@ use tracing::{debug, info};
 use super::refusal::Refused;
 use super::respond::{answer, user_known_as, who};
 use super::{Author, Desk};
+use crate::deliver::dedup_key;
 use crate::engine::Engine;
 use crate::escalate::{Action, Answer, IncidentState, Via, Who};
-use crate::shell::answers::pagerduty::{PagerdutyEvent, is_signed, key_of, read};
+use crate::shell::answers::pagerduty::{PagerdutyEvent, is_signed, read};
 use crate::shell::secret::reveal;
 use crate::shell::service::Stopping;
 
@@ -79,7 +80,7 @@ async fn given(desk: &Desk, event: PagerdutyEvent) -> Result<Result<Answer, &'st
     let find = move |engine: &Engine| {
         let mut incidents = engine.incidents().iter().rev();
         incidents
-            .find(|incident| key_of(incident.number) == key)
+            .find(|incident| dedup_key(&incident.group_key()) == key)
             .map(|incident| (incident.number, incident.state.clone()))
     };
     let Some((incident, state)) = desk.decider.read(find).await? else { return Ok(Err("unknown_incident")) };

@@ -13,11 +13,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
 use crate::config::{MemoryFiles, Plan, load};
-use crate::deliver::{Delivery, HttpConfig, Notification};
+use crate::deliver::{Delivery, HttpConfig, Notification, dedup_key};
 use crate::engine::ExternalAlert;
 use crate::escalate::{Happening, Incident, IncidentState, Via};
 use crate::model::{Labels, Timestamp, TraceId};
-use crate::shell::answers::pagerduty::key_of;
 use crate::shell::answers::{LinkKey, LinkMaker, answer_links};
 use crate::shell::http::door::behind;
 use crate::shell::http::{self, Door, DoorRules};
@@ -406,8 +405,8 @@ fn pagerduty(server: &Server, id: &str, kind: &str, agent: Value, data: &Value) 
 #[tokio::test]
 async fn what_is_done_in_pagerduty() {
     let server = Server::start(MAIN, &["DiskFull"]).await;
-    let incident = json!({ "id": "PGR0VU2", "type": "incident", "incident_key": key_of(1) });
-    let other = json!({ "id": "PXXXXX1", "type": "incident", "incident_key": key_of(2) });
+    let incident = json!({ "id": "PGR0VU2", "type": "incident", "incident_key": dedup_key(&server.incident(1).await.group_key()) });
+    let other = json!({ "id": "PXXXXX1", "type": "incident", "incident_key": dedup_key("incident/2/0") });
     let note = json!({ "id": "PNOTE", "incident": { "id": "PGR0VU2" }, "content": "looking at it" });
     let ada = || json!({ "id": "PADA", "summary": "Ada L", "type": "user_reference" });
     let eve = || json!({ "id": "PEVE", "summary": "Eve", "type": "user_reference" });
