@@ -252,9 +252,25 @@ impl Incidents {
             if let Some(incident) = open.find(|incident| incident.firing(now).any(related)) {
                 return Some((incident.key.clone(), incident.labels.clone()));
             }
+            if let Some(incident) = self.ended_with(policy, alert, now) {
+                return Some((incident.key.clone(), incident.labels.clone()));
+            }
             key = format!("{prefix}{service}");
         }
         Some((key, labels))
+    }
+
+    /// The latest closed incident of `policy` that `alert` belonged to, if the alert went on all the time or it is not too late
+    /// to open the incident again.
+    fn ended_with(&self, policy: &EscalationPolicy, alert: &Alert, now: Timestamp) -> Option<&Incident> {
+        let ended = self.closed.iter().rev().filter_map(|(at, number)| Some((*at, self.get(*number)?)));
+        let mut ended = ended.filter(|(_, incident)| incident.policy.name == policy.name && !incident.is_merged());
+        let found = ended.find(|(at, incident)| {
+            let held = incident.alerts.get(&alert.fingerprint());
+            let reopens = now <= *at + incident.policy.reopen_within;
+            held.is_some_and(|held| reopens || held.status(now) == AlertStatus::Firing)
+        });
+        found.map(|(_, incident)| incident)
     }
 
     /// Takes in how the alerts of `bundle` are: opens an incident, opens a closed one again, or tells an open one. Returns
@@ -362,7 +378,11 @@ impl Incidents {
         self.change(into, |incident| {
             incident.note(now, Happening::Merged { other: number });
             incident.further_alerts.extend(further);
-            incident.take_alerts(now, &alerts, plan, orders.1);
+            // Whoever takes care of it knows: they, or somebody else, have said that it is the same.
+            match incident.is_open() {
+                true => incident.take_alerts(now, &alerts, plan, orders.1),
+                false => incident.absorb(now, &alerts, plan),
+            }
             // Keys are those of one policy; alerts of another open an incident of their own again when they have news.
             if incident.policy.name == policy {
                 incident.further_keys.extend(keys.iter().cloned());

@@ -53,6 +53,8 @@ pub enum Why {
         /// Whom.
         who: Vec<String>,
     },
+    /// No step takes place at this time.
+    NoStep,
     /// All steps have been gone through and nobody has answered.
     Fallback,
     /// Still nobody has answered.
@@ -88,6 +90,11 @@ pub enum Begun {
         /// By whom.
         by: String,
     },
+    /// It has become more severe.
+    Worse {
+        /// The name of its severity now.
+        severity: String,
+    },
     /// It was snoozed until now.
     SnoozeOver {
         /// By whom.
@@ -103,6 +110,7 @@ impl Why {
             Why::Handover => "handover",
             Why::NobodyOnCall { .. } => "nobody_on_call",
             Why::Unreachable { .. } => "unreachable",
+            Why::NoStep => "no_step",
             Why::Fallback => "fallback",
             Why::Repage { .. } => "repage",
             Why::Reassigned { .. } => "reassigned",
@@ -119,6 +127,7 @@ impl fmt::Display for Begun {
                 write!(f, "opened again: acknowledged by {by} {} ago and not over", format_duration(*after))
             }
             Begun::Unacked { by } => write!(f, "opened again: {by} took the acknowledgement back"),
+            Begun::Worse { severity } => write!(f, "more severe than before: {severity} now"),
             Begun::SnoozeOver { by } => write!(f, "opened again: {by} had snoozed it until now"),
         }
     }
@@ -140,6 +149,7 @@ impl fmt::Display for Why {
             Why::Handover => write!(f, "handed over while nobody had answered"),
             Why::NobodyOnCall { schedules } => write!(f, "nobody is on call by {}", schedules.join(", ")),
             Why::Unreachable { who } => write!(f, "{} cannot be reached", who.join(", ")),
+            Why::NoStep => write!(f, "no step of the policy takes place now"),
             Why::Fallback => write!(f, "nobody has answered any step"),
             Why::Repage { times: 1 } => write!(f, "nobody has answered, paged once before"),
             Why::Repage { times } => write!(f, "nobody has answered, paged {times} times before"),

@@ -18,6 +18,8 @@ const LATE_MIN: Duration = Duration::from_secs(5);
 pub const OVERDUE_AFTER: Duration = Duration::from_secs(60);
 /// After what time an incident whose alerts are all silenced is looked at again.
 const HELD_RECHECK: Duration = Duration::from_secs(60);
+/// After what time those are paged again who could not be reached, where there is nobody else.
+const UNREACHED_RETRY: Duration = Duration::from_secs(60);
 /// The shortest time between two pages of the fallback.
 const REPAGE_MIN: Duration = Duration::from_secs(1);
 
@@ -73,12 +75,14 @@ struct Look<'a, 'w> {
     orders: &'a mut Vec<Order>,
     /// The receivers that were paged by this look.
     paged: BTreeSet<String>,
+    /// Whether pages wait, because nothing fires that is not silenced, inhibited, or about to be told as over.
+    holds_pages: bool,
 }
 
 impl Incident {
     /// Does what is due at `now`.
     pub fn advance(&mut self, now: Timestamp, world: &World<'_>, orders: &mut Vec<Order>) {
-        let mut look = Look { now, world, orders, paged: BTreeSet::new() };
+        let mut look = Look { now, world, orders, paged: BTreeSet::new(), holds_pages: false };
         self.look(&mut look);
     }
 
@@ -90,7 +94,7 @@ impl Incident {
                 let Some(timeout) = self.policy.ack_timeout else { return };
                 let (by, at) = (by.clone(), *at);
                 if at + timeout <= now {
-                    self.begin(now, Begun::AckTimedOut { by: by.name, after: timeout });
+                    self.begin_late(now, at + timeout, Begun::AckTimedOut { by: by.name, after: timeout });
                     self.set_deadline(now, look.world.plan);
                 } else if !reminded && at + timeout.saturating_sub(self.policy.ack_reminder) <= now {
                     let ends_at = Timestamp::from_seconds((at + timeout).millis() / 1000);
@@ -101,14 +105,19 @@ impl Incident {
                 }
             }
             IncidentState::Snoozed { by, until } if *until <= now => {
-                let by = by.name.clone();
-                self.begin(now, Begun::SnoozeOver { by });
+                let (by, until) = (by.name.clone(), *until);
+                self.begin_late(now, until, Begun::SnoozeOver { by });
                 self.set_deadline(now, look.world.plan);
             }
             IncidentState::Snoozed { .. } | IncidentState::Open => {}
         }
         if !self.is_open() {
             return;
+        }
+        // Nobody can have answered pages that were not sent, because Watchbell did not run.
+        let late = now.since(self.course.due);
+        if late >= OVERDUE_AFTER {
+            self.course.since = now.min(self.course.since + late);
         }
         if self.policy.max_age.is_some_and(|age| self.course.since + age <= now) {
             return self.close(now, Closed::Stale, look.orders);
@@ -150,7 +159,11 @@ impl Incident {
                     self.course.due = self.course.due + repage;
                     match is_new {
                         true => {
-                            let why = if times == 0 { Why::Fallback } else { Why::Repage { times } };
+                            let why = match times {
+                                0 if !self.has_asked() => Why::NoStep,
+                                0 => Why::Fallback,
+                                _ => Why::Repage { times },
+                            };
                             self.page_fallback(why, late, look);
                             self.course.next = Upcoming::Fallback(times.saturating_add(1));
                         }
@@ -160,6 +173,18 @@ impl Incident {
                 }
             }
         }
+    }
+
+    /// Whether anybody was paged since the paging began.
+    fn has_asked(&self) -> bool {
+        let begins = self.timeline.iter().rposition(|entry| matches!(entry.what, Happening::Opened { .. }));
+        let since = self.timeline.iter().skip(begins.unwrap_or_default());
+        since.into_iter().any(|entry| matches!(entry.what, Happening::Paged { .. }))
+    }
+
+    /// Whether nothing of it fires that is not silenced, inhibited, or about to be told as over.
+    fn is_quiet(&self, world: &World<'_>) -> bool {
+        self.alerts.keys().chain(&self.further_alerts).all(|alert| (world.is_quiet)(*alert))
     }
 
     /// Nothing of it fires that is not silenced: its pages wait.
@@ -350,11 +375,15 @@ impl Incident {
                 continue;
             }
             // A page that runs already is not put off by another.
-            let is_pending = |contact: &&PendingContact| contact.user == user && contact.receiver == step.receiver;
-            if !self.pending.iter().any(|contact| is_pending(&contact)) {
-                let cause = Cause { contact_after: step.after, late: Duration::ZERO, ..cause.clone() };
-                let (due, user, receiver) = (look.now + step.after, user.to_owned(), step.receiver.clone());
-                self.pending.push(PendingContact { due, user, receiver, cause });
+            let due = look.now + step.after;
+            let is_same = |contact: &&mut PendingContact| contact.user == user && contact.receiver == step.receiver;
+            match self.pending.iter_mut().find(is_same) {
+                Some(contact) => contact.due = contact.due.min(due),
+                None => {
+                    let cause = Cause { contact_after: step.after, late: Duration::ZERO, ..cause.clone() };
+                    let (user, receiver) = (user.to_owned(), step.receiver.clone());
+                    self.pending.push(PendingContact { due, user, receiver, cause });
+                }
             }
         }
         true
@@ -363,6 +392,10 @@ impl Incident {
     fn page_receiver(&mut self, user: Option<String>, receiver: String, cause: Cause, look: &mut Look<'_, '_>) {
         if !look.paged.insert(receiver.clone()) {
             return;
+        }
+        if let Some(user) = user.as_ref().filter(|_| look.holds_pages) {
+            let (due, user) = (look.now + HELD_RECHECK, user.clone());
+            return self.pending.push(PendingContact { due, user, receiver, cause });
         }
         let what = Happening::Paged { user: user.clone(), receiver: receiver.clone(), cause: cause.clone() };
         self.note(look.now, what);
@@ -375,7 +408,8 @@ impl Incident {
         if !self.is_open() {
             return;
         }
-        let mut look = Look { now, world, orders, paged: BTreeSet::new() };
+        let holds_pages = self.is_quiet(world);
+        let mut look = Look { now, world, orders, paged: BTreeSet::new(), holds_pages };
         let mut watches = std::mem::take(&mut self.watches);
         for watch in &mut watches {
             let people = (world.on_call)(&watch.schedule, watch.offset);
@@ -407,6 +441,24 @@ impl Incident {
         let first = self.policy.steps.first().and_then(|step| step.after).unwrap_or_default();
         self.note(now, Happening::Opened { begun: begun.clone() });
         self.course = Course::new(now, begun, first);
+    }
+
+    /// Begins the paging anew that was due `at` a time that may have been missed.
+    fn begin_late(&mut self, now: Timestamp, at: Timestamp, begun: Begun) {
+        self.begin(now, begun);
+        self.course.due = at + self.course.due.since(now);
+    }
+
+    /// An incident that is worked at or waits has become more severe: paging begins anew. Who was to be reached still is.
+    fn worsen(&mut self, now: Timestamp, plan: &EscalationPlan) {
+        let severity = plan.severities.level(self.rank).name.clone();
+        let was_open = self.is_open();
+        let (pending, watches) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.watches));
+        self.begin(now, Begun::Worse { severity });
+        match was_open {
+            true => (self.pending, self.watches) = (pending, watches),
+            false => self.set_deadline(now, plan),
+        }
     }
 
     /// Until when somebody should answer, counted from `now`.
@@ -461,7 +513,7 @@ impl Incident {
         self.open_for_others(now, world.plan);
         self.pending.clear();
         self.watches.clear();
-        let mut look = Look { now, world, orders, paged: BTreeSet::new() };
+        let mut look = Look { now, world, orders, paged: BTreeSet::new(), holds_pages: false };
         let cause = self.cause(Why::Reassigned { by }, Duration::ZERO);
         self.page_all(to, &cause, &mut look);
         let asked = match self.course.next {
@@ -482,7 +534,7 @@ impl Incident {
     }
 
     /// Takes in how `alerts` are now: those that fire belong to it, those that are over no more. When none is left that
-    /// fires, it is over.
+    /// fires, it is over. When it has become more severe, paging begins anew, whoever has answered.
     pub fn take_alerts(
         &mut self,
         now: Timestamp,
@@ -490,6 +542,17 @@ impl Incident {
         plan: &EscalationPlan,
         orders: &mut Vec<Order>,
     ) {
+        let before = self.rank;
+        self.absorb(now, alerts, plan);
+        self.close_if_over(now, orders);
+        let is_new = before >= plan.severities.levels.len();
+        if self.rank < before && !is_new && !self.is_closed() {
+            self.worsen(now, plan);
+        }
+    }
+
+    /// Takes in how `alerts` are now.
+    pub(super) fn absorb(&mut self, now: Timestamp, alerts: &[Arc<Alert>], plan: &EscalationPlan) {
         for alert in alerts {
             let fingerprint = alert.fingerprint();
             match alert.status(now) {
@@ -497,7 +560,6 @@ impl Incident {
                 AlertStatus::Resolved => self.end_alert(now, fingerprint, Some(alert)),
             }
         }
-        self.close_if_over(now, orders);
     }
 
     fn join(&mut self, now: Timestamp, fingerprint: Fingerprint, alert: &Arc<Alert>, plan: &EscalationPlan) {
@@ -552,17 +614,36 @@ impl Incident {
         let user = self.paged.iter().find(|paged| paged.receiver == receiver).and_then(|paged| paged.user.clone());
         let next = self.pending.iter_mut().filter(|contact| Some(&contact.user) == user.as_ref());
         match next.min_by_key(|contact| contact.due) {
-            Some(contact) => contact.due = contact.due.min(now),
+            Some(contact) if contact.due > now => {
+                contact.due = now;
+                contact.cause.contact_after = Duration::ZERO;
+            }
+            Some(_) => {}
             None => {
                 let since = self.course.since;
                 let hopeful = |paged: &super::Paged| {
                     paged.last_at >= since && (paged.arrived > 0 || !paged.on_their_way.is_empty())
                 };
                 if self.pending.is_empty() && !self.paged.iter().any(hopeful) {
-                    self.course.due = self.course.due.min(now);
+                    self.hasten(now);
                 }
             }
         }
+    }
+
+    /// Nobody was reached: others are paged now. Those who were asked before already are not asked without end.
+    fn hasten(&mut self, now: Timestamp) {
+        let course = &mut self.course;
+        let wait = match course.next {
+            Upcoming::Step(place, repetition) if repetition > 0 && place + 1 < self.policy.steps.len() => {
+                course.next = Upcoming::Step(place + 1, 0);
+                Duration::ZERO
+            }
+            Upcoming::Step(_, 0) if course.round == 1 => Duration::ZERO,
+            Upcoming::Fallback(0) => Duration::ZERO,
+            Upcoming::Step(..) | Upcoming::Fallback(_) => UNREACHED_RETRY,
+        };
+        course.due = course.due.min(now + wait);
     }
 }
 

@@ -65,9 +65,9 @@ impl Engine {
         }
     }
 
-    /// Those of these alerts that fire, as the store has them, end as if they had begun now.
+    /// Those of these alerts that fire, as the store has them, end as they would have without another late step.
     pub(in super::super) fn restore_overdue(&mut self, now: Timestamp) {
         let firing = self.own.iter().filter(|alert| alert.name() == OVERDUE_ALERT);
-        self.overdue = firing.map(|alert| (alert.fingerprint(), now + OVERDUE_FIRES)).collect();
+        self.overdue = firing.map(|alert| (alert.fingerprint(), now.max(alert.starts_at + OVERDUE_FIRES))).collect();
     }
 }
