@@ -558,7 +558,9 @@ impl Incident {
                 let hopeful = |paged: &super::Paged| {
                     paged.last_at >= since && (paged.arrived > 0 || !paged.on_their_way.is_empty())
                 };
-                if self.pending.is_empty() && !self.paged.iter().any(hopeful) {
+                // A fallback that cannot be reached is tried again in its time.
+                let is_repage = matches!(self.course.next, Upcoming::Fallback(times) if times > 0);
+                if self.pending.is_empty() && !is_repage && !self.paged.iter().any(hopeful) {
                     self.course.due = self.course.due.min(now);
                 }
             }
