@@ -256,7 +256,7 @@ rule_files: [rules.yml]
     2026-11-22T03:35:00Z  tell      ben by email (@ben/mail)  incident 1 P1: none of its alerts fires
     2026-11-22T03:35:00Z  tell      room by console  incident 1 P1: none of its alerts fires
     2026-11-22T03:35:00Z  incident  1 P1 Down a: alert over: Down{instance="a", severity="page"}
-    2026-11-22T03:35:00Z  incident  1 P1 Down a: over: its alerts are over
+    2026-11-22T03:35:00Z  incident  1 P1 Down a: over: none of its alerts fires
 
     46m of samples, 47 evaluations (0 failed); fired: Down; notifications: 6
     "#);

@@ -14,16 +14,21 @@ impl Engine {
     pub fn plan_answer(&self, now: Timestamp, answer: &Answer) -> Result<(), AnswerError> {
         let number = answer.incident;
         let incident = self.incidents.get(number).ok_or(AnswerError::Unknown(number))?;
-        if answer.once.as_ref().is_some_and(|once| incident.used.contains(once)) {
-            return Err(AnswerError::Used(number));
-        }
+        let is_used = answer.once.as_ref().is_some_and(|once| incident.used.contains(once));
         if let Action::Note { text } = &answer.action {
             // Something can be said of what is over, too.
             let fits = !text.trim().is_empty() && text.len() <= NOTE_BYTES_MAX;
-            return if fits { Ok(()) } else { Err(AnswerError::Note) };
+            return match (fits, is_used) {
+                (true, false) => Ok(()),
+                (true, true) => Err(AnswerError::Used(number)),
+                (false, _) => Err(AnswerError::Note),
+            };
         }
         if incident.is_closed() {
             return Err(AnswerError::Closed(number));
+        }
+        if is_used {
+            return Err(AnswerError::Used(number));
         }
         match &answer.action {
             Action::Unack if incident.is_open() => Err(AnswerError::NotAnswered(number)),

@@ -206,7 +206,7 @@ async fn a_link_asks_and_then_does() {
     // The other links of the message count for themselves.
     assert_eq!(page(server.post(&resolve)).await, heading(200, "You have resolved incident 1.", false));
     assert_eq!(server.standing(1).await, "closed resolved by ada by link");
-    assert_eq!(page(server.post(&ack)).await, heading(410, "This link was used already", false));
+    assert_eq!(page(server.post(&ack)).await, heading(409, "Incident 1 is closed", false));
     let answered: Vec<String> = server
         .incident(1)
         .await
