@@ -376,11 +376,12 @@ impl Incident {
             }
             // A page that runs already is not put off by another.
             let due = look.now + step.after;
+            let cause = Cause { contact_after: step.after, late: Duration::ZERO, ..cause.clone() };
             let is_same = |contact: &&mut PendingContact| contact.user == user && contact.receiver == step.receiver;
             match self.pending.iter_mut().find(is_same) {
-                Some(contact) => contact.due = contact.due.min(due),
+                Some(contact) if contact.due <= due => {}
+                Some(contact) => (contact.due, contact.cause) = (due, cause),
                 None => {
-                    let cause = Cause { contact_after: step.after, late: Duration::ZERO, ..cause.clone() };
                     let (user, receiver) = (user.to_owned(), step.receiver.clone());
                     self.pending.push(PendingContact { due, user, receiver, cause });
                 }
@@ -431,6 +432,8 @@ impl Incident {
             watch.people = people;
         }
         self.watches = watches;
+        // A step that is due in the same moment does not page the same people once more.
+        self.look(&mut look);
     }
 
     /// Begins the paging anew, at the first step.
