@@ -1,5 +1,6 @@
 //! Incidents: who is paged, when and why, until somebody answers. Pure functions of policies, answers and the time.
 
+mod alerts;
 mod answer;
 mod book;
 mod cause;

@@ -337,7 +337,7 @@ fn a_failed_page_moves_on() {
     });
     stage.advance(number, "2m");
     insta::assert_snapshot!(stage.told(), @r"
-    1m page @ada/mail: step 1 of 2, on call by primary, 5m after the page
+    1m page @ada/mail: step 1 of 2, on call by primary
     2m page @ben/sms: step 2 of 2, on call by primary
     ");
 }
