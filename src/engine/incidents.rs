@@ -53,8 +53,8 @@ impl Engine {
         for bundle in self.incidents.bundles(policy, group, alerts, call.now, &plan) {
             let mut orders = Vec::new();
             if let Some(number) = self.incidents.take_bundle(call.now, policy, bundle, &plan, &mut orders) {
+                // Pages are for `run_incidents`, when all groups have said what they know.
                 self.take_orders(number, orders, call);
-                self.run_incident(number, call);
             }
         }
     }
@@ -224,7 +224,12 @@ impl Engine {
 
     /// Writes an incident down, and tells what happened to it.
     fn keep_incident(&mut self, number: u64, call: &mut Call<'_>) {
-        let news = self.incidents.change(number, Incident::take_news).unwrap_or_default();
+        let decided = Some(self.outbox.last_number());
+        let news = self.incidents.change(number, |incident| {
+            incident.decided = decided;
+            incident.take_news()
+        });
+        let news = news.unwrap_or_default();
         let Some(incident) = self.incidents.get(number) else { return };
         call.persist(keep::incident(incident));
         call.persist(keep::last_incident(self.incidents.last_number()));

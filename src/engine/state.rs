@@ -150,13 +150,14 @@ impl Engine {
         }
         engine.outbox.end_of_restore();
         engine.join_outbox();
-        engine.join_pages();
+        let undecided = engine.join_pages();
         engine.restore_overdue(now);
         engine.join_flaps();
         // Before the plan is taken, which writes the groups down.
         engine.shorten_waits(now);
         let plan = Arc::clone(&engine.plan);
         let call = &mut Call { now, out };
+        undecided.into_iter().for_each(|number| call.persist(keep::delivery_gone(number)));
         engine.adopt(plan, true, call);
         engine.keep_paces(call);
         engine.keep_pages(call);

@@ -8,6 +8,9 @@ use crate::deliver::{Bounded, Delivery, Notification, OnBehalf, Outcome, Receive
 use crate::model::{Alert, Fingerprint, Labels, Reason, Timestamp, TraceId};
 use crate::route::{Decision, Flushed, Integrated, Target, Verdict, Withheld};
 
+/// How often it is looked whether what was done has made something else due; the rest is left for the next call.
+const ROUNDS_MAX: usize = 100;
+
 /// What Watchbell itself has to say.
 pub(super) struct OwnNotice {
     pub(super) group_key: String,
@@ -24,6 +27,19 @@ impl Engine {
         self.forget_overrides(call);
         self.run_reminders(call);
         self.run_storms(call);
+        // A page that comes too late is an alert of its own; one that cannot be sent makes the next due.
+        for _ in 0..ROUNDS_MAX {
+            self.flush_groups(call);
+            self.run_incidents(call);
+            self.send_due(call);
+            let next = [self.groups.next_due(), self.next_incident()];
+            if next.into_iter().flatten().all(|at| at > call.now) {
+                break;
+            }
+        }
+    }
+
+    fn flush_groups(&mut self, call: &mut Call<'_>) {
         // A group that has nothing to tell makes room for another.
         loop {
             let flushed = self.groups.flush_due(&self.tree, call.now, &integrations_of(&self.receivers));
@@ -32,8 +48,6 @@ impl Engine {
             }
             self.take_flushed(flushed, call);
         }
-        self.run_incidents(call);
-        self.send_due(call);
     }
 
     fn take_flushed(&mut self, flushed: Vec<Flushed>, call: &mut Call<'_>) {

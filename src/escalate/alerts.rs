@@ -80,6 +80,9 @@ impl Incident {
 
     /// An incident that is worked at or waits has become more severe: paging begins anew. Who was to be reached still is.
     fn worsen(&mut self, now: Timestamp, plan: &EscalationPlan) {
+        if self.is_open() && self.pending.is_empty() && !self.has_asked() {
+            return;
+        }
         let severity = plan.severities.level(self.rank).name.clone();
         let was_open = self.is_open();
         let (pending, watches) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.watches));

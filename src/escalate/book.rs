@@ -353,6 +353,7 @@ impl Incidents {
             entries_gone: 0,
             used: Vec::new(),
             references: Vec::new(),
+            decided: None,
             news: Vec::new(),
         };
         incident.note(now, Happening::Opened { begun: Begun::Opened });

@@ -69,6 +69,9 @@ pub struct Incident {
     /// How messages about it are found again, that can be changed or answered to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<MessageReference>,
+    /// The number of the last delivery when this was written down: a later one about it is of a decision that was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<u64>,
     /// What happened since it was last asked; not kept.
     #[serde(skip)]
     pub(super) news: Vec<Happening>,

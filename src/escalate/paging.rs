@@ -174,7 +174,7 @@ impl Incident {
     }
 
     /// Whether anybody was paged since the paging began.
-    fn has_asked(&self) -> bool {
+    pub(super) fn has_asked(&self) -> bool {
         let begins = self.timeline.iter().rposition(|entry| matches!(entry.what, Happening::Opened { .. }));
         let since = self.timeline.iter().skip(begins.unwrap_or_default());
         since.into_iter().any(|entry| matches!(entry.what, Happening::Paged { .. }))
@@ -480,7 +480,7 @@ impl Incident {
             }
             Action::Reassign { to } => self.reassign(now, to, who.name, world, orders),
             Action::Escalate => {
-                self.open_for_others(now, world.plan);
+                self.open_for_others(now, world);
                 self.course.due = now;
                 self.advance(now, world, orders);
             }
@@ -490,16 +490,20 @@ impl Incident {
     }
 
     /// Somebody asks others for an answer, which may have been given before by who asks.
-    fn open_for_others(&mut self, now: Timestamp, plan: &EscalationPlan) {
+    fn open_for_others(&mut self, now: Timestamp, world: &World<'_>) {
         if !self.is_open() {
-            self.set_deadline(now, plan);
+            self.set_deadline(now, world.plan);
+            // Nobody was paged for changes of who is on call meanwhile, and nobody is now.
+            for watch in &mut self.watches {
+                watch.people = (world.on_call)(&watch.schedule, watch.offset);
+            }
         }
         self.state = IncidentState::Open;
         self.course.since = now;
     }
 
     fn reassign(&mut self, now: Timestamp, to: &[Target], by: String, world: &World<'_>, orders: &mut Vec<Order>) {
-        self.open_for_others(now, world.plan);
+        self.open_for_others(now, world);
         self.pending.clear();
         self.watches.clear();
         let mut look = Look { now, world, orders, paged: BTreeSet::new(), holds_pages: false };
@@ -530,7 +534,10 @@ impl Incident {
             return;
         }
         let user = self.paged.iter().find(|paged| paged.receiver == receiver).and_then(|paged| paged.user.clone());
-        let next = self.pending.iter_mut().filter(|contact| Some(&contact.user) == user.as_ref());
+        // The same contact once more would fail as this one did.
+        let is_other = |contact: &PendingContact| contact.receiver != receiver;
+        let others = self.pending.iter().any(is_other);
+        let next = self.pending.iter_mut().filter(|contact| Some(&contact.user) == user.as_ref() && is_other(contact));
         match next.min_by_key(|contact| contact.due) {
             Some(contact) if contact.due > now => {
                 contact.due = now;
@@ -542,7 +549,7 @@ impl Incident {
                 let hopeful = |paged: &super::Paged| {
                     paged.last_at >= since && (paged.arrived > 0 || !paged.on_their_way.is_empty())
                 };
-                if self.pending.is_empty() && !self.paged.iter().any(hopeful) {
+                if !others && !self.paged.iter().any(hopeful) {
                     self.hasten(now);
                 }
             }

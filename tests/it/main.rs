@@ -10,6 +10,7 @@ mod engine;
 mod external;
 mod grammar;
 mod heartbeats;
+mod incidents;
 mod language;
 #[cfg(feature = "shell")]
 mod lint;

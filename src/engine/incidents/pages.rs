@@ -181,7 +181,12 @@ impl Engine {
                 incident.references.push(MessageReference { receiver, integration, reference });
             }
             let waited = incident.paged.iter_mut().find(|paged| paged.on_their_way.contains(&delivery.number));
-            let Some(paged) = waited else { return };
+            let Some(paged) = waited else {
+                if arrived && note.kind == IncidentNoteKind::Page {
+                    note_arrived(incident, note.user.as_deref(), receiver, now);
+                }
+                return;
+            };
             paged.on_their_way.retain(|known| *known != delivery.number);
             match arrived {
                 true => {
@@ -199,8 +204,20 @@ impl Engine {
         }
     }
 
-    /// Makes the incidents agree with the outbox, whose records may come from before and after one decision.
-    pub(in super::super) fn join_pages(&mut self) {
+    /// Makes the incidents agree with the outbox, whose records may come from before and after one decision. Returns the
+    /// deliveries that are not made, since the decision about their incident was not written down: it is taken again.
+    pub(in super::super) fn join_pages(&mut self) -> Vec<u64> {
+        let is_undecided = |delivery: &&Delivery| {
+            let Some(note) = &delivery.notification.incident else { return false };
+            match self.incidents.get(note.number) {
+                Some(incident) => incident.decided.is_some_and(|decided| delivery.number > decided),
+                None => note.kind == IncidentNoteKind::Page,
+            }
+        };
+        let undecided: Vec<u64> = self.outbox.iter().filter(is_undecided).map(|delivery| delivery.number).collect();
+        for number in &undecided {
+            self.outbox.remove(*number);
+        }
         let numbers: Vec<u64> = self.incidents.iter().map(|incident| incident.number).collect();
         for number in numbers {
             let waits = |delivery: &u64| self.outbox.contains(*delivery);
@@ -208,7 +225,23 @@ impl Engine {
                 incident.paged.iter_mut().for_each(|paged| paged.on_their_way.retain(waits));
             });
         }
+        undecided
     }
+}
+
+/// A page has arrived that nobody waited for: one that goes to a fallback, or that was given up, which a crash made forgotten.
+/// Whoever got it is to hear of the answer and of the end.
+fn note_arrived(incident: &mut Incident, user: Option<&str>, receiver: &str, now: Timestamp) {
+    let is_same = |paged: &&mut Paged| paged.user.as_deref() == user && paged.receiver == receiver;
+    match incident.paged.iter_mut().find(is_same) {
+        Some(paged) if paged.arrived > 0 => return,
+        Some(paged) => paged.arrived = 1,
+        None => {
+            note_paged(incident, user.map(str::to_owned), receiver.to_owned(), Vec::new(), now);
+            incident.paged.iter_mut().rev().take(1).for_each(|paged| paged.arrived = 1);
+        }
+    }
+    incident.note(now, Happening::Arrived { receiver: receiver.to_owned() });
 }
 
 fn note_paged(incident: &mut Incident, user: Option<String>, receiver: String, deliveries: Vec<u64>, now: Timestamp) {
