@@ -258,3 +258,29 @@ proptest! {
         }
     }
 }
+
+/// The policy that a heartbeat names answers it without a route; with one to the same policy it is one incident.
+#[test]
+fn one_that_a_policy_answers_pages_once() {
+    for receivers in ["[{name: chat, console_configs: [{}]}]", "[{name: chat, escalation: web}]"] {
+        let mut scene = Scene::new(&format!(
+            "
+route: {{receiver: chat, group_by: [alertname, heartbeat], group_wait: 0s, group_interval: 1m, repeat_interval: 12h}}
+receivers: {receivers}
+users: [{{name: ada, time_zone: UTC, contacts: [{{name: desk, console_configs: [{{}}]}}]}}]
+escalation_policies: [{{name: web, steps: [{{targets: ['user:ada']}}], fallback: ['user:ada']}}]
+heartbeats: [{{name: a, interval: 1m, grace: 30s, escalation: web}}]
+"
+        ));
+        scene.restart();
+        scene.until(600);
+        let told = scene.told();
+        let pages: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
+        assert_eq!(pages.len(), 1, "{receivers}: {told}");
+        beat(&mut scene, "a");
+        scene.until(700);
+        let told = scene.told();
+        let ends: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
+        assert_eq!(ends.len(), 1, "{receivers}: {told}");
+    }
+}
