@@ -278,7 +278,7 @@ heartbeats: [{{name: a, interval: 1m, grace: 30s, escalation: web}}]
         let pages: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
         assert_eq!(pages.len(), 1, "{receivers}: {told}");
         beat(&mut scene, "a");
-        scene.until(700);
+        scene.until(660);
         let told = scene.told();
         let ends: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
         assert_eq!(ends.len(), 1, "{receivers}: {told}");
