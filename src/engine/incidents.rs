@@ -34,7 +34,9 @@ impl Engine {
         let Decision { group_key, group_labels, target, alerts, told, .. } = decision;
         let plan = Arc::clone(&self.plan.escalation);
         let Some(policy) = plan.policy(policy) else { return };
-        let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+        // What the policy answers whatever the routes say, it knows already.
+        let is_known = |alert: &Alert| self.own_policy(alert) == Some(policy.name.as_str());
+        let alerts = alerts.into_iter().filter(|alert| !is_known(alert)).map(Arc::new).collect();
         self.take_bundles(policy, (&group_key, &group_labels), alerts, call);
         // It is told at once: the incident is written before the group.
         self.groups.note_waiting(&group_key, &target, 0, told);

@@ -221,6 +221,9 @@ proptest! {
     ) {
         let mut scene = scene("{name: a, interval: 1m, grace: 20s}");
         scene.dies_always = dies_always;
+        // Where it dies after everything it does, no run is as long as that: the waits before and after a sleep count together,
+        // and are to stay below wait and grace, 100 seconds.
+        let every = if dies_always { every.min(40) } else { every };
         let mut from = 0;
         for (awake, asleep) in runs {
             for at in (from..from + awake).filter(|at| at % every == 0) {
@@ -256,5 +259,31 @@ proptest! {
             scene.stand_still(from);
             scene.restart();
         }
+    }
+}
+
+/// The policy that a heartbeat names answers it without a route; with one to the same policy it is one incident.
+#[test]
+fn one_that_a_policy_answers_pages_once() {
+    for receivers in ["[{name: chat, console_configs: [{}]}]", "[{name: chat, escalation: web}]"] {
+        let mut scene = Scene::new(&format!(
+            "
+route: {{receiver: chat, group_by: [alertname, heartbeat], group_wait: 0s, group_interval: 1m, repeat_interval: 12h}}
+receivers: {receivers}
+users: [{{name: ada, time_zone: UTC, contacts: [{{name: desk, console_configs: [{{}}]}}]}}]
+escalation_policies: [{{name: web, steps: [{{targets: ['user:ada']}}], fallback: ['user:ada']}}]
+heartbeats: [{{name: a, interval: 1m, grace: 30s, escalation: web}}]
+"
+        ));
+        scene.restart();
+        scene.until(600);
+        let told = scene.told();
+        let pages: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
+        assert_eq!(pages.len(), 1, "{receivers}: {told}");
+        beat(&mut scene, "a");
+        scene.until(660);
+        let told = scene.told();
+        let ends: Vec<&str> = told.lines().filter(|line| line.contains("@ada/desk")).collect();
+        assert_eq!(ends.len(), 1, "{receivers}: {told}");
     }
 }

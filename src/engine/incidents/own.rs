@@ -16,17 +16,19 @@ const OVERDUE_FIRES: Duration = Duration::from_secs(15 * 60);
 impl Engine {
     /// Hands an alert of Watchbell itself, which fires or is over, to the escalation policy that is to answer it.
     pub(in super::super) fn escalate_own(&mut self, alert: &Alert, call: &mut Call<'_>) {
-        if alert.name() != HEARTBEAT_ALERT {
-            return;
-        }
         let plan = Arc::clone(&self.plan.escalation);
-        let policy = self.heartbeats.escalation(alert.labels.get(HEARTBEAT_LABEL));
-        let Some(policy) = policy.and_then(|name| plan.policy(name)) else { return };
+        let Some(policy) = self.own_policy(alert).and_then(|name| plan.policy(name)) else { return };
         let labels = self.plan.external_labels.merged(&alert.labels);
         let key = format!("{{}}:{labels}");
         let group_labels = alert.labels.retain(|name| name == ALERT_NAME || name == HEARTBEAT_LABEL);
         let alerts = vec![Arc::new(Alert { labels, ..alert.clone() })];
         self.take_bundles(policy, (&key, &group_labels), alerts, call);
+    }
+
+    /// The escalation policy that answers an alert of Watchbell itself whatever the routes say.
+    pub(super) fn own_policy(&self, alert: &Alert) -> Option<&str> {
+        let is_heartbeat = alert.name() == HEARTBEAT_ALERT;
+        is_heartbeat.then(|| self.heartbeats.escalation(alert.labels.get(HEARTBEAT_LABEL))).flatten()
     }
 
     /// Steps that come much too late are an alert of their own.
