@@ -534,8 +534,11 @@ impl Incident {
             return;
         }
         let user = self.paged.iter().find(|paged| paged.receiver == receiver).and_then(|paged| paged.user.clone());
-        // The same contact once more would fail as this one did.
-        let is_other = |contact: &PendingContact| contact.receiver != receiver;
+        // The same contact once more would fail as this one did, and one that a page is on its way to hears of it without another.
+        let is_on_its_way = |contact: &PendingContact| {
+            self.paged.iter().any(|paged| paged.receiver == contact.receiver && !paged.on_their_way.is_empty())
+        };
+        let is_other = |contact: &PendingContact| contact.receiver != receiver && !is_on_its_way(contact);
         let others = self.pending.iter().any(is_other);
         let next = self.pending.iter_mut().filter(|contact| Some(&contact.user) == user.as_ref() && is_other(contact));
         match next.min_by_key(|contact| contact.due) {
